@@ -1,0 +1,82 @@
+# The targets of heed that stand on other libraries. Read by heed's own CMakeLists.txt and, installed, by its package
+# file, so that each target is defined in one place:
+#
+#   heed_find_component(NAME FOUND)     defines heed::NAME where what it needs is there; FOUND says whether, and where it
+#                                       is not, FOUND_MESSAGE in words what is missing
+
+# Debian's target `xsimd` asks the linker for a library xtl that no header of it needs: only its include directory is taken.
+macro(heed_find_xsimd found)
+    find_package(xsimd QUIET)
+    set(${found} FALSE)
+    if(TARGET xsimd)
+        set(${found} TRUE)
+        if(NOT TARGET heed::xsimd)
+            get_target_property(heed_xsimd_directories xsimd INTERFACE_INCLUDE_DIRECTORIES)
+            add_library(heed::xsimd INTERFACE IMPORTED GLOBAL)
+            target_include_directories(heed::xsimd SYSTEM INTERFACE ${heed_xsimd_directories})
+        endif()
+    endif()
+    set(${found}_MESSAGE "heed needs the headers of xsimd 8.1 or newer (Debian: libxsimd-dev); set xsimd_DIR to where xsimdConfig.cmake is")
+endmacro()
+
+# For the machine that compiles: its instruction set and OpenMP. With g++ 12, tuning for this very machine is slower
+# than generic tuning on some of the kernels, so only the instruction set is taken from it.
+macro(heed_find_native found)
+    find_package(OpenMP QUIET COMPONENTS CXX)
+    set(${found} ${OpenMP_CXX_FOUND})
+    set(${found}_MESSAGE "heed::native needs OpenMP (g++ has it; for clang 16 on Debian: libomp-16-dev)")
+    if(${found} AND NOT TARGET heed::native)
+        add_library(heed::native INTERFACE IMPORTED GLOBAL)
+        target_compile_options(heed::native INTERFACE -march=native $<$<CXX_COMPILER_ID:GNU>:-mtune=generic>)
+        target_link_libraries(heed::native INTERFACE OpenMP::OpenMP_CXX)
+        set_target_properties(OpenMP::OpenMP_CXX PROPERTIES IMPORTED_GLOBAL TRUE)
+    endif()
+endmacro()
+
+macro(heed_find_tokenizers found)
+    find_path(heed_utf8proc_directory utf8proc.h)
+    find_library(heed_utf8proc_library utf8proc)
+    mark_as_advanced(heed_utf8proc_directory heed_utf8proc_library)
+    set(${found} FALSE)
+    if(heed_utf8proc_directory AND heed_utf8proc_library)
+        set(${found} TRUE)
+    endif()
+    set(${found}_MESSAGE "heed::tokenizers needs utf8proc (Debian: libutf8proc-dev)")
+    if(${found} AND NOT TARGET heed::tokenizers)
+        add_library(heed::tokenizers INTERFACE IMPORTED GLOBAL)
+        target_include_directories(heed::tokenizers INTERFACE ${heed_utf8proc_directory})
+        target_link_libraries(heed::tokenizers INTERFACE heed::heed ${heed_utf8proc_library})
+    endif()
+endmacro()
+
+macro(heed_find_files found)
+    find_package(ZLIB QUIET)
+    find_package(nlohmann_json QUIET)
+    set(${found} FALSE)
+    if(ZLIB_FOUND AND nlohmann_json_FOUND)
+        set(${found} TRUE)
+    endif()
+    set(${found}_MESSAGE "heed::files needs zlib and nlohmann-json (Debian: zlib1g-dev, nlohmann-json3-dev)")
+    if(${found} AND NOT TARGET heed::files)
+        add_library(heed::files INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(heed::files INTERFACE heed::heed ZLIB::ZLIB nlohmann_json::nlohmann_json)
+        set_target_properties(ZLIB::ZLIB nlohmann_json::nlohmann_json PROPERTIES IMPORTED_GLOBAL TRUE)
+    endif()
+endmacro()
+
+macro(heed_find_eigen found)
+    find_package(Eigen3 QUIET NO_MODULE)
+    set(${found} ${Eigen3_FOUND})
+    set(${found}_MESSAGE "heed::eigen needs Eigen 3.4 (Debian: libeigen3-dev)")
+    if(${found} AND NOT TARGET heed::eigen)
+        add_library(heed::eigen INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(heed::eigen INTERFACE heed::heed Eigen3::Eigen)
+        set_target_properties(Eigen3::Eigen PROPERTIES IMPORTED_GLOBAL TRUE)
+    endif()
+endmacro()
+
+set(heed_components native tokenizers files eigen)
+
+macro(heed_find_component name found)
+    cmake_language(CALL heed_find_${name} ${found})
+endmacro()
