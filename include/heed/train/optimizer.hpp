@@ -1,0 +1,142 @@
+/// What all optimizers share: moments beside each parameter, one pass over memory, dense gradients and sparse ones.
+///
+/// A rule (sgd.hpp, adam.hpp) is only the arithmetic of one number. This header walks: over a dense parameter whole; of
+/// a sparse one over the rows that were touched, each once, so that the moments of all other rows stand still.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <heed/error.hpp>
+#include <heed/nn/visit.hpp>
+#include <heed/target.hpp>
+#include <heed/train/pieces.hpp>
+
+namespace heed::inline HEED_TARGET::train {
+
+/// Which parameters are pulled towards zero, and how strongly. Biases and gains never are.
+struct weight_decay {
+    double weights = 0;
+    double tables = 0;      ///< embeddings; of a sparse one only the rows that an update touches
+
+    constexpr double of(nn::role kind) const noexcept {
+        return kind == nn::role::weight ? weights : kind == nn::role::table ? tables : 0;
+    }
+};
+
+/// The state of a rule for every parameter of one model, and the walk over them.
+///
+/// T is the element type of the model. A rule has `moments`, the names of the numbers that it keeps beside each value,
+/// and `update<T>(step, rate, kind)`, which returns a function (value, gradient, moment...) for that step. Moments start
+/// at zero, in the first step in which a parameter is not frozen.
+template <class T, class Rule>
+class optimizer {
+public:
+    explicit optimizer(Rule rule = {}) : rule_(rule) { rule_.validate(); }
+
+    const Rule& rule() const noexcept { return rule_; }
+    /// How many updates were made; the global step of every bias correction, for rows that are rarely touched too.
+    std::int64_t steps() const noexcept { return steps_; }
+
+    /// One update: every parameter that is not frozen follows gradient_scale * its gradient. The gradients are left as
+    /// they are; clear_gradients(model) begins the next. Allocates in the first step only.
+    /// Throws value_error where the model is not the one of the steps before, or the rate is negative or not finite.
+    template <class Model>
+    void step(Model& model, double rate, double gradient_scale = 1) {
+        if (!(rate >= 0 && std::isfinite(rate) && std::isfinite(gradient_scale)))
+            throw value_error("An optimizer's step needs finite numbers, and a rate that is not negative; the rate is " +
+                              std::to_string(rate) + ", the gradients' scale " + std::to_string(gradient_scale) + ".");
+        visit_slots(model, [](auto&, slot&) {});      // a wrong model throws before anything is written
+        ++steps_;
+        visit_slots(model, [&](auto& parameter, slot& state) {
+            if (parameter.frozen) return;
+            for (auto& moment : state.moments)
+                if (moment.empty()) moment.assign(parameter.values().size(), T(0));
+            const auto update = rule_.template update<T>(steps_, rate, parameter.kind);
+            follow(parameter, state, update, static_cast<T>(gradient_scale), std::make_index_sequence<kept>());
+            parameter.updated();
+        });
+    }
+
+    /// Calls f(parameter's name, moment's name, std::vector<T>& moment, parameter) for everything that a checkpoint must
+    /// keep beside the values and steps(). A moment that has not begun is empty.
+    template <class Model>
+    void visit_state(Model& model, auto&& f) {
+        visit_slots(model, [&](auto& parameter, slot& state) {
+            for (std::size_t i = 0; i < kept; ++i) f(std::string_view(state.name), Rule::moments[i], state.moments[i], parameter);
+        });
+    }
+    /// Goes on as after that many updates: for a checkpoint that was read.
+    void resume_at(std::int64_t steps) {
+        if (steps < 0) throw value_error("An optimizer cannot have made " + std::to_string(steps) + " steps.");
+        steps_ = steps;
+    }
+
+private:
+    static constexpr std::size_t kept = Rule::moments.size();
+
+    struct slot {
+        std::string name;
+        std::size_t size;
+        std::array<std::vector<T>, kept> moments;
+    };
+
+    template <class Model>
+    void visit_slots(Model& model, auto&& f) {
+        const bool first = slots_.empty();
+        std::size_t index = 0;
+        nn::visit(model, [&](std::string_view name, auto& parameter) {
+            const std::size_t size = parameter.values().size();
+            if (first) slots_.push_back({std::string(name), size, {}});
+            if (index == slots_.size() || slots_[index].name != name || slots_[index].size != size)
+                throw value_error("An optimizer belongs to one model. Parameter " + std::to_string(index) + " is " + std::string(name) +
+                                  " of " + std::to_string(size) + " numbers, and was " +
+                                  (index == slots_.size() ? std::string("none")
+                                                          : slots_[index].name + " of " + std::to_string(slots_[index].size)) + ".");
+            f(parameter, slots_[index++]);
+        });
+        if (index != slots_.size())
+            throw value_error("An optimizer belongs to one model. This one has " + std::to_string(index) + " parameters, and had " +
+                              std::to_string(slots_.size()) + ".");
+    }
+
+    template <class Parameter, class Update, std::size_t... I>
+    static void follow(Parameter& parameter, slot& state, const Update& update, T scale, std::index_sequence<I...>) {
+        T* const value = parameter.values().data();
+        const T* const gradient = parameter.gradients().data();
+        const std::array<T*, kept> moment{state.moments[I].data()...};
+        if constexpr (nn::sparse_parameter_like<Parameter>) {
+            const std::size_t width = parameter.width();
+            const auto rows = parameter.rows();
+            const std::size_t rows_a_piece = piece_length(rows.size(), 1 + 8192 / (width + 1));
+            for_pieces(rows.size(), rows_a_piece, [&](std::size_t, std::size_t begin, std::size_t end) {
+                for (std::size_t i = begin; i < end; ++i) {
+                    const std::size_t at = static_cast<std::size_t>(rows[i]) * width;
+                    pass(value + at, gradient + i * width, width, scale, update, (moment[I] + at)...);
+                }
+            });
+        } else {
+            const std::size_t size = parameter.values().size();
+            for_pieces(size, piece_length(size), [&](std::size_t, std::size_t begin, std::size_t end) {
+                pass(value + begin, gradient + begin, end - begin, scale, update, (moment[I] + begin)...);
+            });
+        }
+    }
+
+    static void pass(T* value, const T* gradient, std::size_t count, T scale, const auto& update, auto*... moment) {
+        for (std::size_t i = 0; i < count; ++i) update(value[i], scale * gradient[i], moment[i]...);
+    }
+
+    Rule rule_;
+    std::int64_t steps_ = 0;
+    std::vector<slot> slots_;
+};
+
+}  // namespace heed::inline HEED_TARGET::train

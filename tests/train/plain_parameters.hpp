@@ -1,0 +1,58 @@
+/// Parameters made of vectors: the trainers need no more than spans of values and gradients.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <heed/nn/visit.hpp>
+
+struct plain_parameter {
+    std::vector<double> numbers;
+    std::vector<double> slopes = std::vector<double>(numbers.size());
+    heed::nn::role kind = heed::nn::role::weight;
+    bool frozen = false;
+    int updates = 0;
+
+    std::span<double> values() { return numbers; }
+    std::span<const double> values() const { return numbers; }
+    std::span<double> gradients() { return slopes; }
+    std::span<const double> gradients() const { return slopes; }
+    void clear_gradient() { slopes.assign(slopes.size(), 0); }
+    void updated() { ++updates; }
+};
+
+struct plain_table {
+    std::size_t columns;
+    std::vector<double> numbers;
+    std::vector<int> touched = {};
+    std::vector<double> slopes = {};
+    heed::nn::role kind = heed::nn::role::table;
+    bool frozen = false;
+
+    std::span<double> values() { return numbers; }
+    std::span<const double> values() const { return numbers; }
+    std::span<double> gradients() { return slopes; }
+    std::span<const double> gradients() const { return slopes; }
+    std::span<const int> rows() const { return touched; }
+    std::size_t width() const { return columns; }
+    void clear_gradient() { touched.clear(); slopes.clear(); }
+    void updated() {}
+};
+
+struct plain_layer {
+    plain_parameter weight, bias{.numbers = {0.25}, .kind = heed::nn::role::bias};
+    static void parts(auto& self, auto&& part) {
+        part("weight", self.weight);
+        part("bias", self.bias);
+    }
+};
+
+struct plain_model {
+    plain_table words;
+    std::vector<plain_layer> block;
+    static void parts(auto& self, auto&& part) {
+        part("words", self.words);
+        part("block", self.block);
+    }
+};
