@@ -1,0 +1,174 @@
+/// exp2, exp, log, tanh and erf of a simd<float> or simd<double>, within one or two units in the last place.
+///
+/// The polynomials are minimax fits (Remez, in 45 digits). Infinities, NaN, zeros and results below the normal range come
+/// out as IEEE wants them.
+#pragma once
+
+#include <limits>
+
+#include "simd_register.hpp"
+
+namespace heed::inline HEED_TARGET::cpu {
+
+namespace detail {
+
+/// The layout of a floating-point number.
+template <class T> struct layout;
+template <> struct layout<float> { static constexpr int mantissa_bits = 23, bias = 127; };
+template <> struct layout<double> { static constexpr int mantissa_bits = 52, bias = 1023; };
+
+/// highest x^n + ... + lowest, by Horner's rule.
+template <class T, class... Lower> HEED_INLINE simd<T> polynomial(simd<T> x, double highest, Lower... lower) {
+    simd<T> y(static_cast<T>(highest));
+    ((y = fma(y, x, simd<T>(static_cast<T>(lower)))), ...);
+    return y;
+}
+
+/// 1.5 * 2^mantissa_bits: added to a small whole number k, it leaves k in the lowest bits of the sum.
+template <class T> inline constexpr T whole_number_shift = static_cast<T>(1.5) * static_cast<T>(std::int64_t(1) << layout<T>::mantissa_bits);
+
+/// 2^k for a whole number k within the range of normal exponents.
+template <class T> HEED_INLINE simd<T> power_of_two(simd<T> k) {
+    using integer = typename native::integer_of<T>::type;
+    constexpr integer one = static_cast<integer>(integer(layout<T>::bias) << layout<T>::mantissa_bits);
+    const auto bits = bits_of(k + simd<T>(whole_number_shift<T>));
+    return from_bits<T>(native::vector<integer>((bits << layout<T>::mantissa_bits) + native::vector<integer>(one)));
+}
+
+/// x * 2^n for a whole number n, correct where the result is subnormal or overflows.
+template <class T> HEED_INLINE simd<T> scale(simd<T> x, simd<T> n) {
+#if HEED_AVX512
+    if constexpr (sizeof(T) == 4) return native::vector<T>(_mm512_maskz_scalef_ps(native::every<__mmask16>, x.value, n.value));
+    else return native::vector<T>(_mm512_maskz_scalef_pd(native::every<__mmask8>, x.value, n.value));
+#else
+    const simd<T> half = round(n * simd<T>(static_cast<T>(0.5)));
+    return x * power_of_two(half) * power_of_two(n - half);
+#endif
+}
+
+}  // namespace detail
+
+/// 2^x. With n the whole number next to x, 2^x = 2^n 2^f and |f| <= 1/2.
+template <class T> HEED_INLINE simd<T> exp2(simd<T> x) {
+#if HEED_AVX512
+    simd<T> f;  // x - round(x), and 0 for an infinity
+    if constexpr (sizeof(T) == 4) f.value = _mm512_maskz_reduce_ps(native::every<__mmask16>, x.value, _MM_FROUND_TO_NEAREST_INT);
+    else f.value = _mm512_maskz_reduce_pd(native::every<__mmask8>, x.value, _MM_FROUND_TO_NEAREST_INT);
+    const simd<T> n = x - f;
+#else
+    constexpr T least = sizeof(T) == 4 ? -151 : -1076, most = sizeof(T) == 4 ? 129 : 1025;
+    const simd<T> inside = max(simd<T>(least), min(simd<T>(most), x));
+    const simd<T> n = round(inside);
+    const simd<T> f = inside - n;
+#endif
+    simd<T> p;
+    if constexpr (sizeof(T) == 4)
+        p = detail::polynomial(f, 0.0001559466584, 0.001340664405, 0.009617693017, 0.0555031055, 0.2402265278, 0.693147215, 1.0);
+    else
+        p = detail::polynomial(f, 4.07808494613199078e-10, 7.07257051324385832e-9, 1.01806475788282509e-7, 1.32154426748073136e-6,
+                               1.52527273853773497e-5, 0.000154035304415729878, 0.00133335581534397686, 0.00961812910760700202,
+                               0.0555041086647903957, 0.24022650695910098, 0.693147180559945697, 1.0);
+    return detail::scale(p, n);
+}
+
+/// e^x. With n the whole number next to x / ln 2, e^x = 2^n e^r and |r| <= ln(2) / 2; ln 2 is held in two parts, the first
+/// of few bits, so that n times it is exact.
+template <class T> HEED_INLINE simd<T> exp(simd<T> x) {
+    constexpr bool single = sizeof(T) == 4;
+    constexpr T least = single ? -104 : -746, most = single ? 89 : 710;
+    constexpr T ln2_high = static_cast<T>(single ? 0.693359375 : 0x1.62e42feep-1);
+    constexpr T ln2_low = static_cast<T>(single ? -0.00021219444005469058 : 1.9082149292705877e-10);
+    const simd<T> inside = max(simd<T>(least), min(simd<T>(most), x));
+    const simd<T> n = round(inside * simd<T>(static_cast<T>(1.4426950408889634)));
+    const simd<T> r = fma(n, simd<T>(-ln2_low), fma(n, simd<T>(-ln2_high), inside));
+    simd<T> q;  // (e^r - 1 - r) / r^2
+    if constexpr (single)
+        q = detail::polynomial(r, 0.001381461703, 0.008368710101, 0.04166838731, 0.1666652069, 0.4999999345);
+    else
+        q = detail::polynomial(r, 2.50000674241472922e-8, 2.76302335262973675e-7, 2.75575862809198279e-6, 2.4801493137360147e-5,
+                               0.000198412695067667686, 0.00138888889435965233, 0.00833333333349433565, 0.0416666666665302704,
+                               0.166666666666664128, 0.500000000000001062);
+    return detail::scale(fma(r * r, q, r) + simd<T>(1), n);
+}
+
+/// The natural logarithm: -infinity of zero, NaN of what is negative. x = 2^k m with m in [sqrt(1/2), sqrt(2)); with
+/// t = m - 1 and s = t / (2 + t), log m = 2 atanh(s) = t - (t^2/2 - s (t^2/2 + R(s^2))).
+template <class T> HEED_INLINE simd<T> log(simd<T> x) {
+    using integer = typename native::integer_of<T>::type;
+    using vector = native::vector<integer>;
+    constexpr bool single = sizeof(T) == 4;
+    constexpr int mantissa_bits = detail::layout<T>::mantissa_bits;
+    constexpr integer one = static_cast<integer>(integer(detail::layout<T>::bias) << mantissa_bits);
+    const vector root_half(std::bit_cast<integer>(static_cast<T>(0.70710678118654752440)));
+    const vector mantissa(static_cast<integer>((integer(1) << mantissa_bits) - 1));
+
+    const auto subnormal = x < simd<T>(std::numeric_limits<T>::min());
+    const simd<T> normal = select(subnormal, x * simd<T>(static_cast<T>(integer(1) << mantissa_bits)), x);
+    const vector above(bits_of(normal) - root_half + vector(one));  // the exponent field is k + bias, never negative
+    const simd<T> m = from_bits<T>(vector(vector(above & mantissa) + root_half));
+    const vector exponent = native::shifted_right<integer>(above, mantissa_bits);
+    const vector shift(std::bit_cast<integer>(detail::whole_number_shift<T>));
+    const simd<T> k = from_bits<T>(vector(exponent + shift)) - simd<T>(detail::whole_number_shift<T> + static_cast<T>(detail::layout<T>::bias))
+                    - select(subnormal, simd<T>(static_cast<T>(mantissa_bits)), simd<T>(0));
+
+    const simd<T> t = m - simd<T>(1);
+    const simd<T> s = t / (simd<T>(2) + t);
+    const simd<T> z = s * s;
+    simd<T> r;
+    if constexpr (single)
+        r = z * detail::polynomial(z, 0.2987186129, 0.3997753702, 0.6666677641);
+    else
+        r = z * detail::polynomial(z, 0.147961052874599349, 0.15314035898408323, 0.181835648617608019, 0.222221985636436679,
+                                   0.285714287424724754, 0.399999999994143372, 0.666666666666673446);
+    constexpr T ln2_high = static_cast<T>(single ? 0.693359375 : 0x1.62e42feep-1);
+    constexpr T ln2_low = static_cast<T>(single ? -0.00021219444005469058 : 1.9082149292705877e-10);
+    const simd<T> half_square = simd<T>(static_cast<T>(0.5)) * t * t;
+    const simd<T> correction = half_square - fma(s, half_square + r, k * simd<T>(ln2_low));
+    const simd<T> finite = fma(k, simd<T>(ln2_high), t - correction);
+
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    const simd<T> positive = select(x < simd<T>(infinity), finite, x);
+    const simd<T> outside = select(x == simd<T>(0), simd<T>(-infinity), simd<T>(std::numeric_limits<T>::quiet_NaN()));
+    return select(x > simd<T>(0), positive, outside);
+}
+
+/// x + x^3 P(x^2) near zero, 1 - 2 / (e^2|x| + 1) beyond.
+template <class T> HEED_INLINE simd<T> tanh(simd<T> x) {
+    const simd<T> a = abs(x);
+    const simd<T> z = x * x;
+    simd<T> p;
+    if constexpr (sizeof(T) == 4)
+        p = detail::polynomial(z, -0.005717043373, 0.0206505861, -0.05374349787, 0.1333149129, -0.3333328393);
+    else
+        p = detail::polynomial(z, -1.61075773686364163e-5, 7.72192461693259113e-5, -0.000228633302753740549, 0.000586352516154270684,
+                               -0.00145497048649327237, 0.00359199157293438191, -0.00886322131957917179, 0.0218694876019937151,
+                               -0.0539682539324838679, 0.133333333332649199, -0.333333333333328781);
+    const simd<T> near_zero = fma(x * z, p, x);
+    const simd<T> beyond = simd<T>(1) - simd<T>(2) / (exp(a + a) + simd<T>(1));
+    return select(a < simd<T>(static_cast<T>(0.625)), near_zero, copysign(beyond, x));
+}
+
+/// The error function: x + x P(x^2) up to 1, 1 - e^Q(|x| - 1) beyond.
+template <class T> HEED_INLINE simd<T> erf(simd<T> x) {
+    constexpr T flat = sizeof(T) == 4 ? 4 : 6;  // from here on, erf is 1 to the last place
+    const simd<T> a = min(simd<T>(flat), abs(x));
+    const simd<T> z = x * x;
+    const simd<T> t = a - simd<T>(1);
+    simd<T> p, q;
+    if constexpr (sizeof(T) == 4) {
+        p = detail::polynomial(z, 7.853860632e-5, -0.0008010193659, 0.005188327729, -0.02685381199, 0.1128358515, -0.3761262582, 0.128379166);
+        q = detail::polynomial(t, 0.000185573223, -0.00182616076, 0.00989088919, -0.04150068706, -0.8431183365, -2.638966816, -1.849605516);
+    } else {
+        p = detail::polynomial(z, 5.94526264075119055e-11, -1.1365666624565965e-9, 1.46578800519931793e-8, -1.63500252600550193e-7,
+                               1.64609728211846647e-6, -1.49255935071906616e-5, 0.000120553310369137944, -0.000854832697874263246,
+                               0.00522397762478087459, -0.0268661706450728957, 0.112837916709548575, -0.376126389031837476, 0.12837916709551257);
+        q = detail::polynomial(t, -4.8644598018039105e-12, 1.19314452080653135e-10, -1.31899954783333976e-9, 8.51822458114821875e-9,
+                               -3.33893699087692943e-8, 5.80071296682637967e-8, 2.04819352368127552e-7, -2.13194859801957232e-6,
+                               9.67138437137942675e-6, -2.71989771488492347e-5, 2.62963288700125674e-5, 0.000237316434172197252,
+                               -0.00197790121568274835, 0.0100338251791091467, -0.0415610980250798065, -0.843107256359412603,
+                               -2.63896751423477578, -1.84960550993324829);
+    }
+    return select(a < simd<T>(1), fma(x, p, x), copysign(simd<T>(1) - exp(q), x));
+}
+
+}  // namespace heed::inline HEED_TARGET::cpu
