@@ -1,0 +1,254 @@
+/// Attention, forward: scores, softmax and weighted sum of a tile of queries and keys while it lies in the cache.
+///
+/// The softmax is online (Milakov and Gimelshein 2018; Dao et al. 2022): beside each row stand the greatest score so far,
+/// m, and the sum of exp(score - m). When a tile raises m to m', what was summed is multiplied by exp(m - m'). So no
+/// more than one tile of scores ever exists. All exponents are base 2: log2(e) is folded into the packing of q.
+///
+/// A score policy says what f and the mask are. The kernel is compiled once for each policy type:
+///
+///     struct policy {                                        // copied for each thread
+///         static constexpr bool linear;                      // f(x) = scale() * x, and value() is never called
+///         static constexpr bool masked;                      // false: every pair is visible
+///         T scale() const;
+///         void seek(const std::ptrdiff_t* batch_index);      // once before each problem: its place on the batch axes
+///         tile_verdict verdict(row0, row1, key0, key1) const;               // of [row0, row1) x [key0, key1); `some` is always right
+///         void value(row, key0, T* scores, int n) const;                    // in place: q k becomes f(q k), for n keys of one row
+///         void mask(row, key0, T* scores, int n) const;                     // -infinity over what is hidden
+///         void derivative(row, key0, const T* product, T* slope, int n) const;   // f'(q k)
+///     };
+///
+/// Rows are counted flattened over the row axes; rows and keys of a ragged sequence from its own beginning.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "attention_shape.hpp"
+#include "parallel.hpp"
+#include "simd.hpp"
+#include "workspace.hpp"
+
+namespace heed::inline HEED_TARGET::cpu {
+
+template <class T> struct attention_operands {
+    attention_operand<const T> q, k, v;
+    attention_operand<T> out;
+    /// log sum_j exp(score[i, j]), natural; -infinity for a row that sees nothing. May be absent; the backward needs it.
+    attention_operand<T> log_sum_exp;
+};
+
+namespace attention_detail {
+
+template <class T> inline constexpr T log2_e = T(1.442695040888963407359924681001892137L);
+template <class T> inline constexpr T ln_2 = T(0.693147180559945309417232121458176568L);
+template <class T> inline constexpr T minus_infinity = -std::numeric_limits<T>::infinity();
+
+/// Rows whose scores are in the cache at once: twice the height of a register tile.
+inline constexpr std::ptrdiff_t group_rows = 2 * tiles::tallest;
+
+/// The keys of a tile: as many as leave room for the tile of k and of v in the first two levels of the cache.
+template <class T> std::ptrdiff_t tile_keys(std::ptrdiff_t widths) {
+    std::ptrdiff_t keys = 256;
+    while (keys > 64 && keys * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 96 * 1024) keys /= 2;
+    return keys;
+}
+
+/// One block of rows of one problem against all its keys.
+template <class T, class Score> class forward_block {
+public:
+    forward_block(const attention_shape& shape, const attention_operands<T>& x, const Score& score, const problem& p,
+                  std::ptrdiff_t row0, std::ptrdiff_t row1)
+        : shape_(shape), x_(x), score_(score), problem_(p), row0_(row0), rows_(row1 - row0) {}
+
+    void run() {
+        pack_queries();
+        std::fill(out_.begin(), out_.end(), T(0));
+        std::fill(greatest_.begin(), greatest_.end(), minus_infinity<T>);
+        std::fill(total_.begin(), total_.end(), T(0));
+        for (std::ptrdiff_t key0 = 0; key0 < problem_.keys; key0 += key_tile_) attend(key0, std::min(key0 + key_tile_, problem_.keys));
+        write();
+    }
+
+private:
+    void pack_queries() {
+        const tiles::columns inner = depth_columns(shape_, x_.q.inner);
+        tiles::watch<T> unused;
+        T factor = T(1);
+        if constexpr (Score::linear) factor = score_.scale() * log2_e<T>;
+        row_cursor<const T> row(problem_, x_.q, row0_);
+        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++row) tiles::pack_row<T>(&q_[r * q_stride_], *row, inner, factor, unused);
+    }
+
+    void attend(std::ptrdiff_t key0, std::ptrdiff_t key1) {
+        const tile_verdict whole = verdict(row0_, row0_ + rows_, key0, key1);
+        if (whole == tile_verdict::none) return;
+        bool packed = false, finite = true;
+        for (std::ptrdiff_t r = 0; r < rows_; r += group_rows) {
+            const std::ptrdiff_t height = std::min(group_rows, rows_ - r);
+            const tile_verdict group = whole == tile_verdict::all ? whole : verdict(row0_ + r, row0_ + r + height, key0, key1);
+            if (group == tile_verdict::none) continue;
+            if (!packed) finite = pack_keys(key0, key1 - key0);
+            packed = true;
+            score_group(r, height, key0, static_cast<int>(key1 - key0), group);
+            const bool selecting = !finite;
+            weigh_group(r, height, key1 - key0, selecting);
+            if (selecting) sum_visible(r, height, key1 - key0);
+            else tiles::multiply<tiles::onto::scaled_sum, T>({scores_.data(), score_stride_, 1}, {v_.data(), out_stride_}, key1 - key0,
+                                                             {&out_[r * out_stride_], out_stride_}, height, out_stride_, factor_);
+        }
+    }
+
+    tile_verdict verdict(std::ptrdiff_t row0, std::ptrdiff_t row1, std::ptrdiff_t key0, std::ptrdiff_t key1) const {
+        if constexpr (Score::masked) return score_.verdict(row0, row1, key0, key1);
+        else return tile_verdict::all;
+    }
+
+    /// False where v holds an infinity or NaN: a weight of zero would not silence it.
+    bool pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
+        tiles::watch<T> k_seen, v_seen;
+        const tiles::columns depth = depth_columns(shape_, x_.k.inner), value = value_columns(shape_, x_.v.inner);
+        tiles::pack_transposed<T>({k_.data(), score_stride_}, problem_.base(x_.k) + key0 * x_.k.key, n, x_.k.key, depth, k_seen);
+        const T* row = problem_.base(x_.v) + key0 * x_.v.key;
+        for (std::ptrdiff_t j = 0; j < n; ++j, row += x_.v.key) tiles::pack_row<T>(&v_[j * out_stride_], row, value, T(1), v_seen);
+        return v_seen.all_finite();
+    }
+
+    void score_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, int n, tile_verdict seen) {
+        tiles::multiply<tiles::onto::nothing, T>({&q_[r * q_stride_], q_stride_, 1}, {k_.data(), score_stride_}, shape_.depth,
+                                                 {scores_.data(), score_stride_}, height, n);
+        for (std::ptrdiff_t i = 0; i < height; ++i) {
+            T* s = &scores_[i * score_stride_];
+            if constexpr (!Score::linear) score_.value(row0_ + r + i, key0, s, n);
+            if constexpr (Score::masked)
+                if (seen == tile_verdict::some) score_.mask(row0_ + r + i, key0, s, n);
+            std::fill(s + n, s + tiles::whole_registers<T>(n), minus_infinity<T>);
+        }
+    }
+
+    /// Scores become weights relative to the row's greatest; factor_ is what the sums so far shrink by.
+    void weigh_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n, bool selecting) {
+        constexpr int lanes = simd<T>::lanes;
+        T base[group_rows + lanes];
+        for (std::ptrdiff_t i = 0; i < height; ++i) {
+            const T* s = &scores_[i * score_stride_];
+            simd<T> most(minus_infinity<T>);
+            for (std::ptrdiff_t j = 0; j < n; j += lanes) most = max(most, simd<T>::load(s + j));
+            base[i] = reduce_max(most) * unit;
+        }
+        for (std::ptrdiff_t i = 0; i < height; i += lanes) {
+            const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i));
+            const simd<T> before = simd<T>::load(&greatest_[r + i], count), now = max(before, simd<T>::load(base + i, count));
+            now.store(&greatest_[r + i], count);
+            // A row that has seen nothing has no greatest score: any finite base makes its weights exp2(-infinity) = 0.
+            const simd<T> finite = select(now == simd<T>(minus_infinity<T>), simd<T>(T(0)), now);
+            const simd<T> shrink = exp2(before - finite);
+            finite.store(base + i);
+            shrink.store(factor_ + i, count);
+            (simd<T>::load(&total_[r + i], count) * shrink).store(&total_[r + i], count);
+        }
+        for (std::ptrdiff_t i = 0; i < height; ++i) {
+            T* s = &scores_[i * score_stride_];
+            const simd<T> minus_base(-base[i]);
+            simd<T> sum(T(0));
+            for (std::ptrdiff_t j = 0; j < n; j += lanes) {
+                const simd<T> score = simd<T>::load(s + j);
+                const simd<T> weight = exp2(exponent(score, minus_base));
+                sum += weight;
+                if (selecting) select(score == simd<T>(minus_infinity<T>), simd<T>(hidden), weight).store(s + j);
+                else weight.store(s + j);
+            }
+            total_[r + i] += reduce_add(sum);
+        }
+    }
+
+    HEED_INLINE static simd<T> exponent(simd<T> score, simd<T> minus_base) {
+        if constexpr (Score::linear) return score + minus_base;
+        else return fma(score, simd<T>(unit), minus_base);
+    }
+
+    /// The weighted sum that leaves out what is hidden, instead of multiplying it by zero.
+    void sum_visible(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n) {
+        constexpr int lanes = simd<T>::lanes;
+        for (std::ptrdiff_t i = 0; i < height; ++i) {
+            T* out = &out_[(r + i) * out_stride_];
+            for (std::ptrdiff_t c = 0; c < out_stride_; c += lanes) {
+                simd<T> sum = simd<T>::load(out + c) * simd<T>(factor_[i]);
+                for (std::ptrdiff_t j = 0; j < n; ++j)
+                    if (const T weight = scores_[i * score_stride_ + j]; weight != hidden)
+                        sum = fma(simd<T>(weight), simd<T>::load(&v_[j * out_stride_ + c]), sum);
+                sum.store(out + c);
+            }
+        }
+    }
+
+    void write() {
+        const tiles::columns inner = value_columns(shape_, x_.out.inner);
+        row_cursor<T> row(problem_, x_.out, row0_);
+        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++row)
+            tiles::unpack_row<T>(*row, inner, &out_[r * out_stride_], total_[r] == T(0) ? T(0) : T(1) / total_[r], false);
+        if (!x_.log_sum_exp) return;
+        row_cursor<T> place(problem_, x_.log_sum_exp, row0_);
+        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++place)
+            **place = total_[r] == T(0) ? minus_infinity<T> : (greatest_[r] + std::log2(total_[r])) * ln_2<T>;
+    }
+
+    /// Scores of a linear policy are in units of log2 already.
+    static constexpr T unit = Score::linear ? T(1) : log2_e<T>;
+    /// Marks a weight that is zero because its key is hidden; true weights are not negative.
+    static constexpr T hidden = T(-1);
+
+    const attention_shape& shape_;
+    const attention_operands<T>& x_;
+    const Score& score_;
+    const problem& problem_;
+    std::ptrdiff_t row0_, rows_;
+
+    std::ptrdiff_t values_ = shape_.value[0] * shape_.value[1];
+    std::ptrdiff_t key_tile_ = tile_keys<T>(shape_.depth + values_);
+    std::ptrdiff_t q_stride_ = tiles::whole_registers<T>(shape_.depth);
+    std::ptrdiff_t out_stride_ = tiles::whole_registers<T>(values_);
+    std::ptrdiff_t score_stride_ = key_tile_ + simd<T>::lanes;   // no multiple of a page: rows would share a few sets of the cache
+    scratch<T> q_{static_cast<std::size_t>(rows_ * q_stride_)};
+    scratch<T> out_{static_cast<std::size_t>(rows_ * out_stride_)};
+    scratch<T> greatest_{static_cast<std::size_t>(rows_)};
+    scratch<T> total_{static_cast<std::size_t>(rows_)};
+    scratch<T> k_{static_cast<std::size_t>(shape_.depth * score_stride_)};
+    scratch<T> v_{static_cast<std::size_t>(key_tile_ * out_stride_)};
+    scratch<T> scores_{static_cast<std::size_t>(group_rows * score_stride_)};
+    T factor_[group_rows];
+};
+
+/// Rows of a block: few enough that q and out stay in the second level of the cache and that there is work to share
+/// out, many enough that packing the keys again for each block does not show. A matter of the shape, not of the threads.
+template <class T> std::ptrdiff_t forward_block_rows(const attention_shape& shape) {
+    const std::ptrdiff_t widths = shape.depth + shape.value[0] * shape.value[1];
+    std::ptrdiff_t most = 32 * group_rows;
+    while (most > group_rows && most * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 512 * 1024) most /= 2;
+    while (most > 8 * group_rows && blocks(shape, most, false).count() < 32) most /= 2;
+    if (shape.segment_axis >= 0) return most;
+    const std::ptrdiff_t rows = shape.row[0] * shape.row[1] * shape.row[2], count = std::max<std::ptrdiff_t>(1, (rows + most - 1) / most);
+    return std::max(group_rows, ((rows + count - 1) / count + group_rows - 1) / group_rows * group_rows);
+}
+
+}  // namespace attention_detail
+
+/// out and, where it is given, log_sum_exp, assigned. A row that sees no key gives zeros and -infinity. A key whose score
+/// is -infinity adds nothing to its row, whatever k and v hold there; other infinities and NaN spread as in IEEE arithmetic.
+/// Workspace: one block of rows and one tile of keys a thread, whatever the lengths. The bits do not depend on the threads.
+template <class T, class Score>
+void attention_forward(const attention_shape& shape, const attention_operands<T>& x, const Score& score) {
+    using namespace attention_detail;
+    const std::ptrdiff_t block = forward_block_rows<T>(shape);
+    const blocks work(shape, block, false);
+    const double widths = static_cast<double>(shape.depth + shape.value[0] * shape.value[1]);
+    parallel_for(work.count(), 2.0 * static_cast<double>(block) * mean_keys(shape) * widths, [&](std::ptrdiff_t number) {
+        problem p;
+        std::ptrdiff_t b;
+        if (!work.find(number, p, b)) return;
+        Score policy = score;
+        policy.seek(p.index);
+        forward_block<T, Score>(shape, x, policy, p, b * block, std::min((b + 1) * block, p.rows)).run();
+    });
+}
+
+}  // namespace heed::inline HEED_TARGET::cpu
