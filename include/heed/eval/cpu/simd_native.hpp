@@ -8,7 +8,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
+#include <type_traits>
 
 #include "../../bf16.hpp"
 #include "../../target.hpp"
@@ -147,6 +147,13 @@ template <class T> HEED_INLINE vector<T> select(predicate<T> where, vector<T> a,
 #endif
 }
 
+// xsimd 8.1 and 14 take the operands of min and max in opposite orders, and give opposite answers to a NaN.
+#if defined(__AVX__)
+#define HEED_X86(name) _mm256_##name
+#else
+#define HEED_X86(name) _mm_##name
+#endif
+
 /// a where a is smaller, b elsewhere, so also where either is NaN.
 template <class T> HEED_INLINE vector<T> min(vector<T> a, vector<T> b) {
 #if HEED_AVX512
@@ -154,7 +161,9 @@ template <class T> HEED_INLINE vector<T> min(vector<T> a, vector<T> b) {
     else if constexpr (std::is_same_v<T, double>) return _mm512_maskz_min_pd(every<__mmask8>, a, b);
     else return _mm512_maskz_min_epi32(every<__mmask16>, a, b);
 #elif defined(__SSE2__)
-    return xsimd::min(a, b);
+    if constexpr (std::is_same_v<T, float>) return HEED_X86(min_ps)(a, b);
+    else if constexpr (std::is_same_v<T, double>) return HEED_X86(min_pd)(a, b);
+    else return xsimd::min(a, b);
 #else
     return select<T>(a < b, a, b);
 #endif
@@ -167,11 +176,15 @@ template <class T> HEED_INLINE vector<T> max(vector<T> a, vector<T> b) {
     else if constexpr (std::is_same_v<T, double>) return _mm512_maskz_max_pd(every<__mmask8>, a, b);
     else return _mm512_maskz_max_epi32(every<__mmask16>, a, b);
 #elif defined(__SSE2__)
-    return xsimd::max(a, b);
+    if constexpr (std::is_same_v<T, float>) return HEED_X86(max_ps)(a, b);
+    else if constexpr (std::is_same_v<T, double>) return HEED_X86(max_pd)(a, b);
+    else return xsimd::max(a, b);
 #else
     return select<T>(a > b, a, b);
 #endif
 }
+
+#undef HEED_X86
 
 template <class T> HEED_INLINE vector<T> sqrt(vector<T> x) {
 #if HEED_VECTOR_REGISTERS
