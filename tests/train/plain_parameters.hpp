@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -12,14 +13,13 @@ struct plain_parameter {
     std::vector<double> slopes = std::vector<double>(numbers.size());
     heed::nn::role kind = heed::nn::role::weight;
     bool frozen = false;
-    int updates = 0;
 
     std::span<double> values() { return numbers; }
     std::span<const double> values() const { return numbers; }
     std::span<double> gradients() { return slopes; }
     std::span<const double> gradients() const { return slopes; }
     void clear_gradient() { slopes.assign(slopes.size(), 0); }
-    void updated() { ++updates; }
+    std::vector<std::int64_t> shape() const { return {static_cast<std::int64_t>(numbers.size())}; }
 };
 
 struct plain_table {
@@ -37,7 +37,7 @@ struct plain_table {
     std::span<const int> rows() const { return touched; }
     std::size_t width() const { return columns; }
     void clear_gradient() { touched.clear(); slopes.clear(); }
-    void updated() {}
+    std::vector<std::int64_t> shape() const { return {static_cast<std::int64_t>(numbers.size() / columns), static_cast<std::int64_t>(columns)}; }
 };
 
 struct plain_layer {

@@ -61,7 +61,6 @@ public:
                 if (moment.empty()) moment.assign(parameter.values().size(), T(0));
             const auto update = rule_.template update<T>(steps_, rate, parameter.kind);
             follow(parameter, state, update, static_cast<T>(gradient_scale), std::make_index_sequence<kept>());
-            parameter.updated();
         });
     }
 
