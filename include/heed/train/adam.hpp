@@ -29,16 +29,17 @@ namespace heed::inline HEED_TARGET::train {
 /// The arithmetic of both: `pull` of the value is added to the gradient, and the value is first multiplied by `shrink`.
 template <class T>
 auto adam_update(const auto& rule, std::int64_t step, double rate, double pull, double shrink) {
+    using several = cpu::simd<T>;
+    const auto number = [](double x) { return several(static_cast<T>(x)); };
     const double corrected_rate = rate / (1 - std::pow(rule.beta1, static_cast<double>(step)));
     const double corrected_root = 1 / std::sqrt(1 - std::pow(rule.beta2, static_cast<double>(step)));
-    return [keep1 = static_cast<T>(rule.beta1), add1 = static_cast<T>(1 - rule.beta1), keep2 = static_cast<T>(rule.beta2),
-            add2 = static_cast<T>(1 - rule.beta2), small = static_cast<T>(rule.epsilon), pull = static_cast<T>(pull),
-            shrink = static_cast<T>(shrink), length = static_cast<T>(corrected_rate),
-            root = static_cast<T>(corrected_root)](T& value, T gradient, T& first, T& second) {
-        const T g = gradient + pull * value;
+    return [keep1 = number(rule.beta1), add1 = number(1 - rule.beta1), keep2 = number(rule.beta2), add2 = number(1 - rule.beta2),
+            small = number(rule.epsilon), pull = number(pull), shrink = number(shrink), length = number(corrected_rate),
+            root = number(corrected_root)](several& value, several gradient, several& first, several& second) {
+        const several g = gradient + pull * value;
         first = keep1 * first + add1 * g;
         second = keep2 * second + add2 * (g * g);
-        value = shrink * value - length * first / (std::sqrt(second) * root + small);
+        value = shrink * value - length * first / (sqrt(second) * root + small);
     };
 }
 

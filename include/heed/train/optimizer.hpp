@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <heed/error.hpp>
+#include <heed/eval/cpu/simd.hpp>
 #include <heed/nn/visit.hpp>
 #include <heed/target.hpp>
 #include <heed/train/pieces.hpp>
@@ -34,8 +35,9 @@ struct weight_decay {
 /// The state of a rule for every parameter of one model, and the walk over them.
 ///
 /// T is the element type of the model. A rule has `moments`, the names of the numbers that it keeps beside each value,
-/// and `update<T>(step, rate, kind)`, which returns a function (value, gradient, moment...) for that step. Moments start
-/// at zero, in the first step in which a parameter is not frozen.
+/// and `update<T>(step, rate, kind)`, which returns a function (value, gradient, moment...) for that step: it is called
+/// with registers of numbers (cpu::simd<T>), all but the gradient by reference. Moments start at zero, in the first step
+/// in which a parameter is not frozen.
 template <class T, class Rule>
 class optimizer {
 public:
@@ -129,8 +131,23 @@ private:
         }
     }
 
+    /// In registers; what is left at the end takes part of one, so that every number meets the same arithmetic.
     static void pass(T* value, const T* gradient, std::size_t count, T scale, const auto& update, auto*... moment) {
-        for (std::size_t i = 0; i < count; ++i) update(value[i], scale * gradient[i], moment[i]...);
+        using several = cpu::simd<T>;
+        constexpr std::size_t lanes = several::lanes;
+        std::size_t i = 0;
+        for (; i + lanes <= count; i += lanes)
+            [&](several v, several g, auto... m) {
+                update(v, several(scale) * g, m...);
+                v.store(value + i);
+                (m.store(moment + i), ...);
+            }(several::load(value + i), several::load(gradient + i), several::load(moment + i)...);
+        if (const int left = static_cast<int>(count - i); left > 0)
+            [&](several v, several g, auto... m) {
+                update(v, several(scale) * g, m...);
+                v.store(value + i, left);
+                (m.store(moment + i, left), ...);
+            }(several::load(value + i, left), several::load(gradient + i, left), several::load(moment + i, left)...);
     }
 
     Rule rule_;

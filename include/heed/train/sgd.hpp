@@ -34,13 +34,13 @@ struct sgd_rule {
 
     template <class T>
     auto update(std::int64_t, double rate, nn::role kind) const {
-        const auto step = static_cast<T>(rate), kept = static_cast<T>(momentum), pull = static_cast<T>(decay.of(kind));
-        const T ahead = nesterov ? kept : T(0), along = nesterov ? T(1) : T(0);
-        const T of_velocity = nesterov ? ahead : T(1);
-        return [=](T& value, T gradient, T& velocity) {
-            const T g = gradient + pull * value;
+        using several = cpu::simd<T>;
+        const auto number = [](double x) { return several(static_cast<T>(x)); };
+        return [step = number(rate), kept = number(momentum), pull = number(decay.of(kind)), of_gradient = number(nesterov ? 1 : 0),
+                of_velocity = number(nesterov ? momentum : 1)](several& value, several gradient, several& velocity) {
+            const several g = gradient + pull * value;
             velocity = kept * velocity + g;
-            value -= step * (along * g + of_velocity * velocity);
+            value -= step * (of_gradient * g + of_velocity * velocity);
         };
     }
 };
