@@ -1,8 +1,9 @@
 // The fused kernel against plain loops in double, over one table of shapes, memory orders and score policies.
 #include <catch2/catch.hpp>
 
-#include <heed/eval/cpu/attention.hpp>
+#include <heed/eval/cpu/attention_backward.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -17,6 +18,7 @@
 
 namespace {
 
+using heed::cpu::attention_backward_operands;
 using heed::cpu::attention_operand;
 using heed::cpu::attention_operands;
 using heed::cpu::attention_shape;
@@ -197,6 +199,9 @@ template <class T> struct tensors {
     }
 
     attention_operands<T> operands() { return {q.read(), k.read(), v.read(), out.at, log_sum_exp.at}; }
+    attention_backward_operands<T> backward_operands() {
+        return {q.read(), k.read(), v.read(), out.read(), log_sum_exp.read(), d_out.read(), dq.at, dk.at, dv.at};
+    }
 };
 
 // ---- Plain loops ----
@@ -300,6 +305,8 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 template <class T> constexpr double tolerance = std::is_same_v<T, float> ? 2e-5 : 2e-14;
+/// Sums over up to some hundred rows or keys of terms that cancel.
+template <class T> constexpr double gradient_tolerance = 5 * tolerance<T>;
 
 template <class F> void each_problem(const attention_shape& s, F f) {
     index_type b[attention_shape::batch_axes];
@@ -328,8 +335,10 @@ template <class T> plain_problem read_problem(const tensors<T>& x, const index_t
     return p;
 }
 
-template <class T, class Score> void check_forward(tensors<T>& x, Score score) {
+/// Forward and backward against the plain loops.
+template <class T, class Score> void check(tensors<T>& x, Score score) {
     heed::cpu::attention_forward<T, Score>(x.shape, x.operands(), score);
+    heed::cpu::attention_backward<T, Score>(x.shape, x.backward_operands(), score);
     each_problem(x.shape, [&](const index_type* batch) {
         plain_problem p = read_problem(x, batch);
         score.seek(batch);
@@ -337,6 +346,9 @@ template <class T, class Score> void check_forward(tensors<T>& x, Score score) {
         INFO("batch " << batch[0] << ' ' << batch[1] << ' ' << batch[2] << ' ' << batch[3]);
         CHECK(difference(read(x.shape, x.out, role::output, batch), p.out) < tolerance<T>);
         CHECK(difference(read(x.shape, x.log_sum_exp, role::row, batch), p.log_sum_exp) < tolerance<T>);
+        CHECK(difference(read(x.shape, x.dq, role::query, batch), p.dq) < gradient_tolerance<T>);
+        CHECK(difference(read(x.shape, x.dk, role::key, batch), p.dk) < gradient_tolerance<T>);
+        CHECK(difference(read(x.shape, x.dv, role::value, batch), p.dv) < gradient_tolerance<T>);
     });
 }
 
@@ -388,9 +400,10 @@ std::vector<shape_case> shapes() {
         {"no values", sizes(1, 2, 5, 9, 8, 0)},
         {"odd sizes", sizes(3, 2, 29, 41, 19, 23)},
         {"whole registers", sizes(2, 2, 64, 64, 32, 32)},
-        {"more keys than a tile", sizes(1, 2, 17, 300, 33, 48)},
-        {"more rows than a block", sizes(1, 2, 401, 70, 16, 64)},
-        {"wide", sizes(1, 1, 14, 70, 200, 150)},
+        {"more keys than a tile", sizes(1, 2, 17, 300, 17, 32)},
+        {"more keys than a block of the backward", sizes(1, 1, 90, 530, 9, 8)},
+        {"more rows than a block", sizes(1, 1, 401, 30, 16, 20)},
+        {"wide", sizes(1, 1, 14, 33, 200, 150)},
         {"four batch axes", four},
         {"grouped queries", grouped(sizes(2, 2, 11, 21, 12, 10), 3, 1, 1)},
         {"three row axes and two value axes", grouped(sizes(2, 2, 7, 21, 12, 5), 3, 2, 4)},
@@ -405,13 +418,13 @@ template <class T, class F> void every_policy(F f) {
     each_policy<T, plain, causal, window, few_rows, lengths, scattered, biased, capped>(f);
 }
 
-TEMPLATE_TEST_CASE("attention is the softmax of the scores times the values, whatever the sizes, the order in memory and the mask", "[attention]", float, double) {
+TEMPLATE_TEST_CASE("attention and its gradients are those of plain loops, whatever the sizes, the order in memory and the mask", "[attention]", float, double) {
     for (const shape_case& c : shapes())
-        for (unsigned order : {0u, 1u, 5u})
+        for (unsigned order : {0u, 5u})
             every_policy<TestType>([&](auto policy) {
                 INFO(c.name << ", memory order " << order);
                 tensors<TestType> x(c.shape, order);
-                check_forward(x, policy);
+                check(x, policy);
             });
 }
 
@@ -423,19 +436,63 @@ TEMPLATE_TEST_CASE("the log-sum-exp is written only where it is asked for", "[at
     for (TestType y : x.log_sum_exp.numbers) CHECK(y == TestType(77));
 }
 
-TEMPLATE_TEST_CASE("a hidden key adds nothing to the output, even infinities and NaN", "[attention]", float, double) {
+TEMPLATE_TEST_CASE("a hidden key adds nothing to the output or to any gradient, even infinities and NaN", "[attention]", float, double) {
     for (double poison : {nan, infinity, -infinity})
         for (index_type length : {30, 300})
             every_policy<TestType>([&](auto policy) {
                 if constexpr (decltype(policy)::masked || !decltype(policy)::linear) {
-                    tensors<TestType> x(sizes(2, 2, length, length, 12, 20), 0);
+                    tensors<TestType> x(sizes(2, 1, length, length, 4, 7), 0);
                     // The last key, hidden from all rows but the last under a causal mask.
-                    for (index_type d = 0; d < 12; ++d) x.k.at.data[(length - 1) * x.k.at.key + d] = static_cast<TestType>(poison);
-                    for (index_type c = 3; c < 20; ++c) x.v.at.data[(length - 1) * x.v.at.key + c] = static_cast<TestType>(poison);
+                    for (index_type d = 0; d < 4; ++d) x.k.at.data[(length - 1) * x.k.at.key + d] = static_cast<TestType>(poison);
+                    for (index_type c = 3; c < 7; ++c) x.v.at.data[(length - 1) * x.v.at.key + c] = static_cast<TestType>(poison);
                     INFO("poison " << poison << ", length " << length);
-                    check_forward(x, policy);
+                    check(x, policy);
                 }
             });
+}
+
+TEMPLATE_TEST_CASE("a row that sees nothing has zero gradients, even where the gradient of its output is NaN", "[attention]", float, double) {
+    for (index_type length : {30, 300}) {
+        tensors<TestType> x(sizes(1, 1, length, length, 12, 20), 0);
+        for (index_type i = 0; i < length; ++i)
+            if (i % 7 != 3) {
+                x.d_out.at.data[i * x.d_out.at.row[0] + i % 20] = static_cast<TestType>(nan);
+                x.q.at.data[i * x.q.at.row[0] + i % 12] = static_cast<TestType>(nan);
+            }
+        check(x, few_rows<TestType>{});
+        for (TestType y : x.dk.numbers) CHECK(std::isfinite(y));
+    }
+}
+
+TEST_CASE("the gradients are those of finite differences", "[attention]") {
+    const auto compare = [](const attention_shape& s, auto policy) {
+        tensors<double> x(s, 0);
+        const auto loss = [&] {
+            heed::cpu::attention_forward<double>(s, x.operands(), policy);
+            return std::inner_product(x.out.numbers.begin(), x.out.numbers.end(), x.d_out.numbers.begin(), 0.0);
+        };
+        loss();
+        heed::cpu::attention_backward<double>(s, x.backward_operands(), policy);
+        const auto against = [&](std::vector<double>& numbers, const std::vector<double>& gradient) {
+            double worst = 0, largest = 1e-8;
+            for (std::size_t i = 0; i < numbers.size(); ++i) {
+                const double at = numbers[i], step = 1e-5 * std::max(1.0, std::abs(at));
+                numbers[i] = at + step;
+                const double above = loss();
+                numbers[i] = at - step;
+                const double numerical = (above - loss()) / (2 * step);
+                numbers[i] = at;
+                worst = std::max(worst, std::abs(numerical - gradient[i]));
+                largest = std::max({largest, std::abs(numerical), std::abs(gradient[i])});
+            }
+            CHECK(worst / largest < 1e-6);
+        };
+        against(x.q.numbers, x.dq.numbers);
+        against(x.k.numbers, x.dk.numbers);
+        against(x.v.numbers, x.dv.numbers);
+    };
+    every_policy<double>([&](auto policy) { compare(grouped(sizes(2, 2, 7, 11, 5, 6), 2, 1, 1), policy); });
+    compare(ragged(sizes(1, 1, 0, 0, 3, 4), 0), causal<double>{});
 }
 
 TEST_CASE("infinite scores of visible keys give NaN as a plain softmax does", "[attention]") {
@@ -467,12 +524,17 @@ TEST_CASE("one thread and several give the same bits", "[attention]") {
         omp_set_num_threads(1);
         tensors<float> one(s, 0);
         heed::cpu::attention_forward<float>(s, one.operands(), causal<float>{});
+        heed::cpu::attention_backward<float>(s, one.backward_operands(), causal<float>{});
         omp_set_num_threads(3);
         tensors<float> several(s, 0);
         heed::cpu::attention_forward<float>(s, several.operands(), causal<float>{});
+        heed::cpu::attention_backward<float>(s, several.backward_operands(), causal<float>{});
         omp_set_num_threads(threads);
         CHECK(one.out.numbers == several.out.numbers);
         CHECK(one.log_sum_exp.numbers == several.log_sum_exp.numbers);
+        CHECK(one.dq.numbers == several.dq.numbers);
+        CHECK(one.dk.numbers == several.dk.numbers);
+        CHECK(one.dv.numbers == several.dv.numbers);
     }
 }
 #endif
