@@ -1,0 +1,67 @@
+/// Cross-entropy on logits, through log-sum-exp, so that no probability is ever rounded to 0 or 1 before its logarithm.
+#pragma once
+
+#include <heed/nn/activations.hpp>
+#include <heed/language.hpp>
+
+#include <type_traits>
+
+namespace heed::inline HEED_TARGET::nn {
+
+/// A loss summed over what was counted. Gradients of a loss are those of the sum; to learn from the mean, divide once, by
+/// the count of all batches that an update takes together (train::accumulation).
+struct summed_loss {
+    double sum = 0;
+    double count = 0;
+    /// 0 where nothing was counted.
+    double mean() const { return count > 0 ? sum / count : 0; }
+};
+
+/// Yes or no: labels in [0, 1] (0 and 1, or a probability), one for each logit, in the logits' element type.
+///
+///     loss(z, y) = log(1 + e^z) - y z = max(z, 0) - y z + log(1 + e^-|z|)
+///     dloss/dz   = sigmoid(z) - y
+///
+/// A label below 0 is not counted: its loss and gradient are 0.
+struct binary_cross_entropy {
+    static summed_loss forward(const auto& logits, const auto& labels) {
+        auto counted = labels >= 0;
+        auto each = max(logits, 0) - logits * labels + log(1 + exp(-abs(logits)));
+        const double sum = sum_to<axes<>>(where(counted, each, 0.0));
+        const int count = sum_to<axes<>>(where(counted, 1, 0));
+        return {sum, static_cast<double>(count)};
+    }
+    /// As forward, and leaves the gradient of the sum in dlogits.
+    static summed_loss forward(const auto& logits, const auto& labels, auto& dlogits) {
+        dlogits = where(labels >= 0, sigmoid(logits) - labels, 0.0);
+        return forward(logits, labels);
+    }
+};
+
+/// One of many: labels are integers that name a place along Class, over all other axes of the logits.
+///
+///     loss(z, c) = logsumexp(z) - z_c                dloss/dz_i = softmax(z)_i - [i = c]
+///
+/// A label below 0 is not counted: its loss and gradient are 0. (So a padded target is -1.) A label beyond the classes is
+/// a value_error.
+template <class Class>
+struct categorical_cross_entropy {
+    static summed_loss forward(const auto& logits, const auto& labels) {
+        const int wrong = sum_to<axes<>>(where(labels >= static_cast<int>(extent_of<Class>(logits)), 1, 0));
+        if (wrong > 0)
+            throw value_error("categorical_cross_entropy: " + std::to_string(wrong) + " labels lie beyond the " +
+                              std::to_string(extent_of<Class>(logits)) + " classes.");
+        auto chosen = sum<Class>(where(position<Class>() == labels, logits, 0.0));
+        const double sum = sum_to<axes<>>(where(labels >= 0, logsumexp<Class>(logits) - chosen, 0.0));
+        const int count = sum_to<axes<>>(where(labels >= 0, 1, 0));
+        return {sum, static_cast<double>(count)};
+    }
+    /// As forward, and leaves the gradient of the sum in dlogits.
+    static summed_loss forward(const auto& logits, const auto& labels, auto& dlogits) {
+        const summed_loss result = forward(logits, labels);
+        dlogits = where(labels >= 0, softmax<Class>(logits) - where(position<Class>() == labels, 1.0, 0.0), 0.0);
+        return result;
+    }
+};
+
+}  // namespace heed::inline HEED_TARGET::nn
