@@ -26,7 +26,7 @@ figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 2px; }
 .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; } .dashed { stroke-dasharray: 7 5; } .faint { stroke-width: 1.3; opacity: .6; }
 .bar { fill: none; stroke-width: 1.8; } .dot { stroke: var(--ground); stroke-width: 1; }
 .reference { fill: none; stroke: var(--quiet); stroke-dasharray: 2 4; stroke-width: 1.5; }
-.limit { fill: none; stroke: var(--limit); stroke-dasharray: 8 4; stroke-width: 1.5; } svg text.limit-name { fill: var(--limit); paint-order: stroke; stroke: var(--ground); stroke-width: 4px; }
+.limit { fill: none; stroke: var(--limit); stroke-dasharray: 8 4; stroke-width: 1.5; }
 path.c0 { stroke: var(--c0); } path.c1 { stroke: var(--c1); } path.c2 { stroke: var(--c2); } path.c3 { stroke: var(--c3); } path.c4 { stroke: var(--c4); } path.c5 { stroke: var(--c5); }
 .dot.c0 { fill: var(--c0); stroke: var(--ground); } .dot.c1 { fill: var(--c1); stroke: var(--ground); } .dot.c2 { fill: var(--c2); stroke: var(--ground); }
 .dot.c3 { fill: var(--c3); stroke: var(--ground); } .dot.c4 { fill: var(--c4); stroke: var(--ground); } .dot.c5 { fill: var(--c5); stroke: var(--ground); }

@@ -108,10 +108,10 @@ inline std::string on_length(const results& r) {
     if (fused.size() < 2) return "";
     const std::string what = fmt::format(" Attention alone (batch {}, {} heads of {})", r.scaling.batch, r.scaling.heads, r.scaling.head_dim);
     const auto limit = where_it_exceeds(fused, r.budget_milliseconds);
-    if (!limit && fused.back().cost > r.budget_milliseconds) return what + fmt::format(" exceeds the budget at every length measured, from {} tokens on.", fused.front().tokens);
-    if (!limit) return what + fmt::format(" stays within the budget at every length measured, up to {} tokens.", fused.back().tokens);
+    if (!limit && fused.back().cost > r.budget_milliseconds) return what + fmt::format(" exceeds the budget at every length measured, from {} tokens on.", wording::count(fused.front().tokens));
+    if (!limit) return what + fmt::format(" stays within the budget at every length measured, up to {} tokens.", wording::count(fused.back().tokens));
     return what + fmt::format(" grows as T^{:.2f} and takes the whole budget from about {} tokens on{}; longer texts want windows or a shorter cut.", fit_long(fused).exponent,
-                              wording::three_digits(limit->tokens), limit->extrapolated ? fmt::format(", beyond the {} that were measured", wording::count(fused.back().tokens)) : "");
+                              wording::two_digits(limit->tokens), limit->extrapolated ? fmt::format(", beyond the {} that were measured", wording::count(fused.back().tokens)) : "");
 }
 
 }  // namespace detail

@@ -176,7 +176,7 @@ public:
     /// Points where either number is not finite (or not positive, on a logarithmic axis) are left out, and part the line.
     void add(series s) { series_.push_back(std::move(s)); }
 
-    /// A line across the chart at this height, with its name on it.
+    /// A line across the chart at this height, with its name in the legend.
     void limit(double y, std::string name) { limits_.emplace_back(y, std::move(name)); }
 
     /// The line y = x, with its name in the legend.
@@ -191,7 +191,8 @@ public:
         html += "<ul class=\"legend\">";
         for (const auto& s : series_)
             if (shown(s)) html += legend_entry(s);
-        if (!diagonal_.empty()) html += fmt::format("<li><svg viewBox=\"0 0 28 12\" aria-hidden=\"true\"><path class=\"reference\" d=\"M1 6H27\"/></svg>{}</li>", escaped(diagonal_));
+        for (const auto& [y, name] : limits_) html += legend_entry("<path class=\"limit\" d=\"M1 6H27\"/>", name);
+        if (!diagonal_.empty()) html += legend_entry("<path class=\"reference\" d=\"M1 6H27\"/>", diagonal_);
         return html + "</ul>\n" + picture() + "</figure>\n";
     }
 
@@ -202,11 +203,15 @@ private:
         return std::isfinite(p.x) && std::isfinite(p.y) && (p.x > 0 || !x_.logarithmic) && (p.y > 0 || !y_.logarithmic);
     }
 
+    static std::string legend_entry(const std::string& key, const std::string& name) {
+        return fmt::format("<li><svg viewBox=\"0 0 28 12\" aria-hidden=\"true\">{}</svg>{}</li>", key, escaped(name));
+    }
+
     static std::string legend_entry(const series& s) {
         std::string key;
         if (detail::has_line(s.as)) key += fmt::format("<path class=\"{} c{}\" d=\"M1 6H27\"/>", detail::line_class(s.as), s.colour);
         if (detail::has_dots(s.as)) key += detail::marker(s.colour, 14, 6) + fmt::format(" class=\"dot c{}\"/>", s.colour);
-        return fmt::format("<li><svg viewBox=\"0 0 28 12\" aria-hidden=\"true\">{}</svg>{}</li>", key, escaped(s.name));
+        return legend_entry(key, s.name);
     }
 
     std::string picture() const {
@@ -244,10 +249,7 @@ private:
             svg += fmt::format("<path class=\"reference\" d=\"M{} {}L{} {}\"/>\n", c(x.place(from)), c(y.place(from)), c(x.place(to)), c(y.place(to)));
         }
         for (const auto& s : series_) svg += drawn_series(s, x, y);
-        for (const auto& [value, name] : limits_) {
-            const double at = y.place(value), beside = at < top + 22 ? at + 17 : at - 7;      // under the line where there is no room above
-            svg += fmt::format("<path class=\"limit\" d=\"M{} {}H{}\"/><text class=\"limit-name\" x=\"{}\" y=\"{}\">{}</text>\n", left, c(at), width - right, left + 8, c(beside), escaped(name));
-        }
+        for (const auto& [value, name] : limits_) svg += fmt::format("<path class=\"limit\" d=\"M{} {}H{}\"/>\n", left, c(y.place(value)), width - right);
         return svg + "</svg>";
     }
 

@@ -39,6 +39,13 @@ inline std::string three_digits(double x) {
     return fmt::format("{:.{}f}", x, std::max(0, 2 - magnitude));
 }
 
+/// For what is known roughly: 2,500 for 2,496.
+inline std::string two_digits(double x) {
+    if (!(x >= 10) || !std::isfinite(x)) return three_digits(x);
+    const double unit = std::pow(10, std::floor(std::log10(x)) - 1);
+    return count(std::round(x / unit) * unit);
+}
+
 inline std::string milliseconds(double x) { return std::isnan(x) ? "–" : three_digits(x) + " ms"; }
 
 /// 512 B, 1.5 KiB, 24 MiB.

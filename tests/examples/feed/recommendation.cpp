@@ -90,13 +90,13 @@ TEST_CASE("The text names weak calibration, and a log-loss that is worse all the
 
 TEST_CASE("The length from which attention takes the whole budget is read off the measured line, or told as a guess beyond it") {
     auto r = with_gain(0.03, 0.004);
-    CHECK_THAT(feed::recommendation(r).paragraph, Contains("takes the whole budget from about 2,496 tokens on;"));
+    CHECK_THAT(feed::recommendation(r).paragraph, Contains("takes the whole budget from about 2,500 tokens on;"));
     for (auto& c : r.scaling.costs) c.fused_milliseconds /= 100;
     CHECK_THAT(feed::recommendation(r).paragraph, Contains("beyond the 4,096 that were measured"));
     for (auto& c : r.scaling.costs) c.fused_milliseconds *= 1e6;
     CHECK_THAT(feed::recommendation(r).paragraph, Contains("exceeds the budget at every length measured, from 64 tokens on"));
     for (auto& c : r.scaling.costs) c.fused_milliseconds = 1;
-    CHECK_THAT(feed::recommendation(r).paragraph, Contains("stays within the budget at every length measured, up to 4096 tokens"));
+    CHECK_THAT(feed::recommendation(r).paragraph, Contains("stays within the budget at every length measured, up to 4,096 tokens"));
     r.scaling.costs.clear();
     CHECK_THAT(feed::recommendation(r).paragraph, !Contains("Attention alone"));
 }

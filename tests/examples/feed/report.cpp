@@ -177,6 +177,8 @@ TEST_CASE("Numbers read as people write them") {
     CHECK(three_digits(0.0012345) == "0.00123");
     CHECK(three_digits(54.72) == "54.7");
     CHECK(three_digits(2496.4) == "2,496");
+    CHECK(two_digits(2496.4) == "2,500");
+    CHECK(two_digits(3.14159) == "3.14");
     CHECK(bytes(512) == "512 B");
     CHECK(bytes(1536) == "1.5 KiB");
     CHECK(bytes(64.0 * 1024 * 1024) == "64 MiB");
