@@ -1,0 +1,177 @@
+/// What an expression's type tells of how it can run.
+#pragma once
+
+#include <heed/eval/lower.hpp>
+
+namespace heed::inline HEED_TARGET::detail {
+
+template <class X> inline constexpr bool is_contraction = false;
+template <class T, class X, class Y, class G> inline constexpr bool is_contraction<contraction<T, X, Y, G>> = true;
+template <class X> inline constexpr bool is_gather = false;
+template <class T, class X, class Y, class A> inline constexpr bool is_gather<gathered<T, X, Y, A>> = true;
+template <class X> inline constexpr bool is_merging = false;
+template <class T, class X, class B, class C, class A> inline constexpr bool is_merging<merging<T, X, B, C, A>> = true;
+template <class X> inline constexpr bool is_broadcasting = false;
+template <class T, class X, class... A> inline constexpr bool is_broadcasting<broadcasting<T, X, A...>> = true;
+template <class X> inline constexpr bool is_sum = false;
+template <class X> inline constexpr bool is_product = false;
+template <class T, class L, class R> inline constexpr bool is_product<binary<operations::multiply, T, L, R>> = true;
+template <class T, class X, class G> inline constexpr bool is_sum<reduction<operations::sum, T, X, G>> = true;
+template <class X> inline constexpr bool is_row_operation = false;           // what a row program computes before it writes
+template <class Op, class T, class X, class G> inline constexpr bool is_row_operation<reduction<Op, T, X, G>> = true;
+template <class T, class X, class G> inline constexpr bool is_row_operation<log_sum<T, X, G>> = true;
+template <bool L, class T, class X, class G> inline constexpr bool is_row_operation<soft<L, T, X, G>> = true;
+
+template <class X> struct gone_by { using type = axes<>; };
+template <class Op, class T, class X, class G> struct gone_by<reduction<Op, T, X, G>> { using type = G; };
+template <class T, class X, class G> struct gone_by<log_sum<T, X, G>> { using type = G; };
+template <bool L, class T, class X, class G> struct gone_by<soft<L, T, X, G>> { using type = G; };
+
+/// Every item of X is summed whole, stays whole in the result, or is not there: then a contraction can step through it.
+template <class Items, class Gone, class Result> inline constexpr bool whole_items = true;
+template <class... A, class Gone, class Result> inline constexpr bool whole_items<axes<A...>, Gone, Result> =
+    ((is_ragged<A> ? lists::has<A, Result> || lists::inside<typename lists::names_of_item<A>::type, Gone> : lists::has<A, Result> || lists::has<A, Gone>) && ...);
+
+/// A sum of products is a contraction where both operands have the summed axes and each has axes of its own beside them.
+template <class X, class Y, class Gone>
+struct contractible {
+    using x = typename X::names;
+    using y = typename Y::names;
+    using result = lists::extend<lists::without<typename X::items, Gone>, lists::without<typename Y::items, Gone>>;
+    static constexpr bool floats = is_floating<typename X::element_type> || is_floating<typename Y::element_type>;
+    static constexpr bool value = floats && lists::inside<Gone, x> && lists::inside<Gone, y> && lists::minus<x, y>::size > 0 && lists::minus<y, x>::size > 0 &&
+                                  whole_items<typename X::items, Gone, result> && whole_items<typename Y::items, Gone, result>;
+};
+
+/// The two factors and summed axes of what is a contraction by its form: a dot, or the sum of a product.
+template <class Node> struct factors { static constexpr bool value = false; };
+template <class T, class X, class Y, class G> struct factors<contraction<T, X, Y, G>> {
+    static constexpr bool value = contractible<X, Y, G>::value;
+    using gone = G;
+    static const auto& node(const contraction<T, X, Y, G>& e) { return e; }
+    static const X& x(const contraction<T, X, Y, G>& e) { return e.x; }
+    static const Y& y(const contraction<T, X, Y, G>& e) { return e.y; }
+};
+template <class T, class U, class X, class Y, class G> struct factors<reduction<operations::sum, T, binary<operations::multiply, U, X, Y>, G>> {
+    using node_type = reduction<operations::sum, T, binary<operations::multiply, U, X, Y>, G>;
+    static constexpr bool value = contractible<X, Y, G>::value;
+    using gone = G;
+    static const X& x(const node_type& e) { return e.x.left; }
+    static const Y& y(const node_type& e) { return e.x.right; }
+};
+
+/// Whether an operation has a kernel of its own: what an elementwise tree around it cannot compute.
+template <class Node> inline constexpr bool is_hard = factors<Node>::value || is_contraction<Node>;
+
+template <class Node> struct operand_list { using type = axes<>; };
+template <class Op, class T, class X> struct operand_list<unary<Op, T, X>> { using type = axes<X>; };
+template <class T, class X> struct operand_list<cast<T, X>> { using type = axes<X>; };
+template <class Op, class T, class L, class R> struct operand_list<binary<Op, T, L, R>> { using type = axes<L, R>; };
+template <class T, class C, class L, class R> struct operand_list<choice<T, C, L, R>> { using type = axes<C, L, R>; };
+template <class T, class X, class... A> struct operand_list<broadcasting<T, X, A...>> { using type = axes<X>; };
+template <class Node> using elementwise_operands = typename operand_list<Node>::type;
+
+/// How many operations with kernels of their own an elementwise tree has.
+template <class Node> constexpr int count_hard();
+template <class... X> constexpr int count_hard_of(axes<X...>) { return (0 + ... + count_hard<X>()); }
+template <class Node> constexpr int count_hard() {
+    if constexpr (is_hard<Node>) return 1;
+    else return count_hard_of(elementwise_operands<Node>{});
+}
+
+/// The one operation with a kernel of its own in an elementwise tree.
+template <class Node>
+const auto& find_hard(const Node& node) {
+    if constexpr (is_hard<Node>) return node;
+    else if constexpr (requires { node.condition; }) {
+        if constexpr (count_hard<decltype(node.condition)>() > 0) return find_hard(node.condition);
+        else if constexpr (count_hard<std::remove_cvref_t<decltype(node.yes)>>() > 0) return find_hard(node.yes);
+        else return find_hard(node.no);
+    } else if constexpr (requires { node.left; }) {
+        if constexpr (count_hard<std::remove_cvref_t<decltype(node.left)>>() > 0) return find_hard(node.left);
+        else return find_hard(node.right);
+    } else return find_hard(node.x);
+}
+
+/// Whether anything but elementwise operations and a contraction is in the tree.
+template <class Node> constexpr bool only_elementwise();
+template <class... X> constexpr bool only_elementwise_of(axes<X...>) { return (only_elementwise<X>() && ...); }
+template <class Node> constexpr bool only_elementwise() {
+    if constexpr (is_hard<Node>) return true;
+    else if constexpr (is_row_operation<Node> || is_gather<Node> || is_merging<Node>) return false;
+    else return only_elementwise_of(elementwise_operands<Node>{});
+}
+
+/// The axes of the first row operation in a tree: what a row program reduces over.
+template <class Node> struct row_axes;
+template <class List> struct first_row_axes { using type = axes<>; };
+template <class X, class... Rest> struct first_row_axes<axes<X, Rest...>> {
+    using here = typename row_axes<X>::type;
+    using type = typename std::conditional_t<(here::size > 0), row_axes<X>, first_row_axes<axes<Rest...>>>::type;
+};
+template <class Node> struct row_axes {
+    using type = typename std::conditional_t<is_hard<Node>, first_row_axes<axes<>>,
+                                             std::conditional_t<is_row_operation<Node>, gone_by<Node>, first_row_axes<elementwise_operands<Node>>>>::type;
+};
+
+/// Whether the memory of some leaf runs along one of Names.
+template <class Node, class Names> constexpr bool runs_along();
+template <class Node> struct all_operands { using type = elementwise_operands<Node>; };
+template <class Op, class T, class X, class G> struct all_operands<reduction<Op, T, X, G>> { using type = axes<X>; };
+template <class T, class X, class G> struct all_operands<log_sum<T, X, G>> { using type = axes<X>; };
+template <bool L, class T, class X, class G> struct all_operands<soft<L, T, X, G>> { using type = axes<X>; };
+template <class T, class X, class Y, class A> struct all_operands<gathered<T, X, Y, A>> { using type = axes<X>; };
+template <class Names, class... X> constexpr bool runs_along_any(axes<X...>) { return (runs_along<X, Names>() || ...); }
+template <class Node, class Names> constexpr bool runs_along() {
+    if constexpr (is_leaf<Node>) {
+        if constexpr (Node::names::size > 0) return lists::has<lists::last<typename Node::names>, Names>;
+        else return false;
+    } else return runs_along_any<Names>(typename all_operands<Node>::type{});
+}
+
+/// Stands in an epilogue for the value of the contraction.
+template <class T, class Items>
+struct contracted : computed<contracted<T, Items>, T, Items> {};
+template <class Slots, int First, class N, class T, class I> auto lower_node(const contracted<T, I>&, const statement<N>&) { return lowered::accumulated<T>{}; }
+
+/// What a leaf of a tree shares with the destination: nothing, the same elements in the same places, or something else.
+enum class sharing { none, in_place, otherwise };
+
+template <class T, int R> void memory_range(const strided<T, R>& m, const char*& low, const char*& high) {
+    const auto* first = m.data;
+    const auto* last = m.data;
+    for (int i = 0; i < R; ++i) {
+        if (m.size[i] == 0) { low = high = nullptr; return; }
+        (m.stride[i] < 0 ? first : last) += m.stride[i] * (m.size[i] - 1);
+    }
+    low = reinterpret_cast<const char*>(first);
+    high = reinterpret_cast<const char*>(last + 1);
+}
+
+template <class Node, class T, class Items, int R>
+sharing shares(const Node& node, const strided<T, R>& to, Items items) {
+    if constexpr (is_leaf<Node>) {
+        const auto memory = node.memory();
+        const char *a, *b, *c, *d;
+        memory_range(memory, a, b);
+        memory_range(to, c, d);
+        if (a >= d || c >= b) return sharing::none;
+        if constexpr (std::is_same_v<typename Node::items, Items>) {
+            bool same = static_cast<const void*>(memory.data) == static_cast<const void*>(to.data) && sizeof(typename Node::element_type) == sizeof(T);
+            for (int i = 0; i < R; ++i) same = same && (memory.stride[i] == to.stride[i] || to.size[i] == 1);
+            if (same) return sharing::in_place;
+        }
+        return sharing::otherwise;
+    } else {
+        sharing worst = sharing::none;
+        visit_operands(node, [&](const auto& x) {
+            sharing s = shares(x, to, items);
+            // Another operand order than the destination's: a contraction, a gather or a merge reads elsewhere than it writes.
+            if ((is_hard<Node> || is_gather<Node> || is_merging<Node>) && s == sharing::in_place) s = sharing::otherwise;
+            worst = std::max(worst, s);
+        });
+        return worst;
+    }
+}
+
+}  // namespace heed::inline HEED_TARGET::detail

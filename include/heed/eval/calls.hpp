@@ -1,0 +1,51 @@
+/// What a plan asks of a backend, beside row programs: contractions and attention, without names.
+#pragma once
+
+#include <heed/eval/lowered.hpp>
+
+namespace heed::inline HEED_TARGET::detail {
+
+/// Some axes of a contraction, outer to inner, with the steps of the operands and the result along each.
+struct axis_set {
+    static constexpr int most = 6;
+    int count = 0;
+    index size[most] = {}, a[most] = {}, b[most] = {}, c[most] = {};
+
+    void push(index n, index in_a, index in_b, index in_c) {
+        if (count == most) throw shape_error("a dot of more than " + std::to_string(most) + " axes of one kind");
+        size[count] = n, a[count] = in_a, b[count] = in_b, c[count++] = in_c;
+    }
+    index total() const {
+        index n = 1;
+        for (int i = 0; i < count; ++i) n *= size[i];
+        return n;
+    }
+    /// The steps of a number that counts through these axes, the last the fastest.
+    index offset(const index* stride, index number) const {
+        index sum = 0;
+        for (int i = count; i-- > 0; number /= size[i]) sum += number % size[i] * stride[i];
+        return sum;
+    }
+};
+
+/// What is done to a finished tile before it is stored: rows and columns are numbered through their axis sets.
+template <class T>
+struct epilogue {
+    void (*apply)(const void* context, index batch, index row, index column, index rows, index columns, T* tile, index tile_stride) = nullptr;
+    const void* context = nullptr;
+};
+
+/// c[batch, row, column] = (or +=) sum over depth of a[batch, row, depth] * b[batch, depth, column]
+template <class T>
+struct contraction_call {
+    const T* a = nullptr;
+    const T* b = nullptr;
+    T* c = nullptr;
+    axis_set batch, rows, columns, depth;
+    bool accumulate = false;
+    epilogue<T> finish;
+
+    double flops() const { return 2.0 * static_cast<double>(batch.total()) * static_cast<double>(rows.total()) * static_cast<double>(columns.total()) * static_cast<double>(depth.total()); }
+};
+
+}  // namespace heed::inline HEED_TARGET::detail

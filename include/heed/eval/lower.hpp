@@ -1,0 +1,230 @@
+/// From names to slots: the sizes of a statement's axes, and the lowering of an expression's tree.
+#pragma once
+
+#include <heed/eval/lowered.hpp>
+#include <heed/expr/axes.hpp>
+#include <heed/expr/lengths.hpp>
+
+#include <cstring>
+
+namespace heed::inline HEED_TARGET::detail {
+
+/// In one statement an axis has one size. `varies` stands for the inner axis of a ragged pair, whose sizes are in `offsets`.
+inline constexpr index unknown = -1, varies = -2;
+
+template <class Names>
+struct statement {
+    index size[Names::size > 0 ? Names::size : 1];
+    const index* offsets = nullptr;
+    index segments = 0;
+    int batch = -1;                          // the place of the ragged pair's outer axis
+
+    statement() {
+        for (index& s : size) s = unknown;
+        fix_static(Names{});
+    }
+    template <class... A> void fix_static(axes<A...>) {
+        static_cast<void>(((size[lists::place<A, Names>] = A::extent >= 0 ? A::extent : unknown), ...));
+    }
+    template <class A> index of() const {
+        const index s = size[lists::place<A, Names>];
+        if (s == unknown) throw_size_unknown(axis_name<A>());
+        return s;
+    }
+    template <class A> bool knows() const { return size[lists::place<A, Names>] != unknown; }
+
+    template <class A> void take(index given) {
+        index& s = size[lists::place<A, Names>];
+        if (s == unknown) s = given;
+        else if (s == varies) throw_ragged_meets_plain(axis_name<A>(), given);
+        else if (s != given) throw_sizes_differ(axis_name<A>(), s, given);
+    }
+    template <class A> void take_ragged(const index* bounds, index count) {
+        index& s = size[lists::place<typename A::inner, Names>];
+        if (s >= 0) throw_ragged_meets_plain(axis_name<typename A::inner>(), s);
+        s = varies;
+        take<typename A::outer>(count);
+        if (!offsets) offsets = bounds, segments = count, batch = lists::place<typename A::outer, Names>;
+        else if (offsets != bounds && std::memcmp(offsets, bounds, sizeof(index) * static_cast<std::size_t>(count + 1)) != 0)
+            throw_lengths_differ(axis_name<typename A::inner>());
+    }
+    /// The sizes that memory under these items has.
+    template <class... Items, int Rank, class T> void take_memory(const strided<T, Rank>& memory, axes<Items...>) {
+        [[maybe_unused]] int n = 0;
+        (([&] {
+             if constexpr (is_ragged<Items>) take_ragged<Items>(memory.offsets, memory.segments);
+             else take<Items>(memory.size[n]);
+             ++n;
+         }()),
+         ...);
+    }
+    template <class Node> void take_from(const Node& node) {
+        if constexpr (is_leaf<Node>) take_memory(node.memory(), typename Node::items{});
+        else visit_operands(node, [&self = *this](const auto& x) { self.take_from(x); });
+        if constexpr (requires { node.take_gathered(*this); }) node.take_gathered(*this);
+    }
+};
+
+/// Calls f with each operand of a node.
+template <class Node>
+void visit_operands(const Node& node, auto&& f) {
+    if constexpr (requires { node.table; node.ids; }) {
+        visit_operands_of_gather(node, f);
+    } else if constexpr (requires { node.condition; }) f(node.condition), f(node.yes), f(node.no);
+    else if constexpr (requires { node.left; node.right; }) f(node.left), f(node.right);
+    else if constexpr (requires { node.x; node.y; }) f(node.x), f(node.y);
+    else if constexpr (requires { node.x; }) f(node.x);
+}
+template <class Node>
+void visit_operands_of_gather(const Node& node, auto&& f) {
+    f(node.table);
+    f(node.ids);
+}
+
+/// Every axis that a statement mentions, summed ones included.
+template <class Node> struct mentioned { using type = typename Node::names; };
+template <class Op, class T, class X> struct mentioned<unary<Op, T, X>> : mentioned<X> {};
+template <class T, class X> struct mentioned<cast<T, X>> : mentioned<X> {};
+template <class Op, class T, class L, class R> struct mentioned<binary<Op, T, L, R>> { using type = lists::unite<typename mentioned<L>::type, typename mentioned<R>::type>; };
+template <class T, class C, class L, class R> struct mentioned<choice<T, C, L, R>> {
+    using type = lists::unite<typename mentioned<C>::type, lists::unite<typename mentioned<L>::type, typename mentioned<R>::type>>;
+};
+template <class Op, class T, class X, class G> struct mentioned<reduction<Op, T, X, G>> : mentioned<X> {};
+template <class T, class X, class G> struct mentioned<log_sum<T, X, G>> : mentioned<X> {};
+template <bool B, class T, class X, class G> struct mentioned<soft<B, T, X, G>> : mentioned<X> {};
+template <class T, class X, class Y, class G> struct mentioned<contraction<T, X, Y, G>> { using type = lists::unite<typename mentioned<X>::type, typename mentioned<Y>::type>; };
+template <class T, class X, class Y, class A> struct mentioned<gathered<T, X, Y, A>> { using type = lists::unite<typename mentioned<X>::type, typename mentioned<Y>::type>; };
+template <class T, class X, class... A> struct mentioned<broadcasting<T, X, A...>> { using type = lists::unite<typename mentioned<X>::type, axes<A...>>; };
+template <class T, class X, class B, class C, class A> struct mentioned<merging<T, X, B, C, A>> { using type = lists::unite<typename mentioned<X>::type, axes<A>>; };
+template <class Node> using mentioned_by = typename mentioned<Node>::type;
+
+/// A leaf's strides by slot.
+template <class Slots, class Low, class T, class... Items, int Rank>
+void place_strides(Low& low, const strided<T, Rank>& memory, axes<Items...>) {
+    [[maybe_unused]] int n = 0;
+    (([&] {
+         if constexpr (is_ragged<Items>) {
+             low.per_row = memory.stride[n];
+             if constexpr (lists::has<typename Items::inner, Slots>) low.stride[lists::place<typename Items::inner, Slots>] = memory.stride[n];
+         } else if constexpr (lists::has<Items, Slots>) low.stride[lists::place<Items, Slots>] = memory.stride[n];
+         ++n;
+     }()),
+     ...);
+}
+template <class Slots, class Names> inline constexpr unsigned slot_mask = 0;
+template <class Slots, class... A> inline constexpr unsigned slot_mask<Slots, axes<A...>> = (0u | ... | (lists::has<A, Slots> ? 1u << lists::place<A, Slots> : 0u));
+
+template <lowered::kind K, class Op, class X> auto lowered_unary(X x) { return lowered::unary<Op, K, X>{std::move(x)}; }
+template <lowered::kind K, class Op, class L, class R> auto lowered_binary(L l, R r) { return lowered::binary<Op, K, L, R>{std::move(l), std::move(r)}; }
+template <class X> auto as_floating(X x) {
+    if constexpr (X::result == lowered::kind::floating) return x;
+    else return lowered::converted<lowered::kind::floating, X>{std::move(x)};
+}
+inline auto lowered_number(double value) { return lowered::constant<lowered::kind::floating>{value}; }
+
+/// m where it is finite or above, 0 where nothing was above -infinity: so that exp(x - m) is 0 there and not NaN.
+template <class M> auto shift_of(M m) {
+    using namespace operations;
+    auto nothing = lowered_binary<lowered::kind::mask, equal>(m, lowered_number(negative_infinity()));
+    return lowered::choice<lowered::kind::floating, decltype(nothing), lowered::constant<lowered::kind::floating>, M>{nothing, lowered_number(0), m};
+}
+/// The shift m and the sum of exp(x - m), reductions First and First + 1 after those of x.
+template <int First, class X> auto exponentials(const X& x) {
+    using lowered::kind, operations::highest, operations::sum;
+    constexpr int k = First + X::reduction_count;
+    auto top = lowered::reduction<highest, k, X>{x};
+    auto shift = shift_of(top);
+    auto powers = lowered_unary<kind::floating, operations::exponential>(lowered_binary<kind::floating, operations::subtract>(x, shift));
+    auto total = lowered::reduction<sum, k + 1, decltype(powers)>{powers};
+    struct parts { decltype(shift) s; decltype(powers) p; decltype(total) t; };
+    return parts{shift, powers, total};
+}
+
+/// The tree of an expression that is elementwise but for reductions over the slots of a row. `First` numbers the reductions.
+template <class Slots, int First, class Names, class Node>
+auto lower(const Node& node, const statement<Names>& sizes) {
+    using lowered::kind;
+    if constexpr (is_leaf<Node>) {
+        using T = typename Node::element_type;
+        const auto memory = node.memory();
+        lowered::leaf<T, slot_mask<Slots, typename Node::names>> low;
+        low.base = memory.data;
+        place_strides<Slots>(low, memory, typename Node::items{});
+        return low;
+    } else return lower_node<Slots, First>(node, sizes);
+}
+template <class Slots, int First, class N, class T> auto lower_node(const number<T>& e, const statement<N>&) { return lowered::constant<lowered::kind_of<T>>{e.value}; }
+template <class Slots, int First, class N> auto lower_node(const hidden_score& e, const statement<N>&) { return lowered_number(e.value); }
+template <class Slots, int First, class N, class A> auto lower_node(const place<A>&, const statement<N>&) { return lowered::place<lists::place<A, Slots>>{}; }
+template <class Slots, int First, class N, class H, class A> auto lower_node(const lengths_node<H, A>& e, const statement<N>&) {
+    return lowered::lengths<lists::place<A, Slots>>{e.holder.memory().offsets};
+}
+template <class Slots, int First, class N, class T, class X, class... A> auto lower_node(const broadcasting<T, X, A...>& e, const statement<N>& s) { return lower<Slots, First>(e.x, s); }
+template <class Slots, int First, class N, class Op, class T, class X> auto lower_node(const unary<Op, T, X>& e, const statement<N>& s) {
+    return lowered_unary<lowered::kind_of<T>, Op>(lower<Slots, First>(e.x, s));
+}
+template <class Slots, int First, class N, class T, class X> auto lower_node(const cast<T, X>& e, const statement<N>& s) {
+    auto x = lower<Slots, First>(e.x, s);
+    return lowered::converted<lowered::kind_of<T>, decltype(x)>{std::move(x)};
+}
+template <class Slots, int First, class N, class Op, class T, class L, class R> auto lower_node(const binary<Op, T, L, R>& e, const statement<N>& s) {
+    auto left = lower<Slots, First>(e.left, s);
+    return lowered_binary<lowered::kind_of<T>, Op>(left, lower<Slots, First + decltype(left)::reduction_count>(e.right, s));
+}
+template <class Slots, int First, class N, class T, class C, class L, class R> auto lower_node(const choice<T, C, L, R>& e, const statement<N>& s) {
+    auto condition = lower<Slots, First>(e.condition, s);
+    auto yes = lower<Slots, First + decltype(condition)::reduction_count>(e.yes, s);
+    auto no = lower<Slots, First + decltype(condition)::reduction_count + decltype(yes)::reduction_count>(e.no, s);
+    return lowered::choice<lowered::kind_of<T>, decltype(condition), decltype(yes), decltype(no)>{condition, yes, no};
+}
+template <class Slots, int First, class N, class Op, class T, class X, class G> auto lower_node(const reduction<Op, T, X, G>& e, const statement<N>& s) {
+    auto x = as_floating(lower<Slots, First>(e.x, s));
+    auto whole = lowered::reduction<Op, First + decltype(x)::reduction_count, decltype(x)>{x};
+    if constexpr (is_integer<T>) return lowered::converted<lowered::kind::integer, decltype(whole)>{whole};
+    else return whole;
+}
+template <class Slots, int First, class N, class T, class X, class G> auto lower_node(const log_sum<T, X, G>& e, const statement<N>& s) {
+    auto x = as_floating(lower<Slots, First>(e.x, s));
+    auto [shift, powers, total] = exponentials<First>(x);
+    return lowered_binary<lowered::kind::floating, operations::add>(lowered_unary<lowered::kind::floating, operations::logarithm>(total), shift);
+}
+template <class Slots, int First, class N, bool Log, class T, class X, class G> auto lower_node(const soft<Log, T, X, G>& e, const statement<N>& s) {
+    using lowered::kind;
+    auto x = as_floating(lower<Slots, First>(e.x, s));
+    auto [shift, powers, total] = exponentials<First>(x);
+    if constexpr (Log) {
+        auto below = lowered_binary<kind::floating, operations::add>(lowered_unary<kind::floating, operations::logarithm>(total), shift);
+        auto nothing = lowered_binary<kind::mask, operations::equal>(total, lowered_number(0));
+        auto difference = lowered_binary<kind::floating, operations::subtract>(x, below);
+        return lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(difference)>{nothing, lowered_number(negative_infinity()), difference};
+    } else {
+        auto nothing = lowered_binary<kind::mask, operations::equal>(total, lowered_number(0));
+        auto weight = lowered_binary<kind::floating, operations::divide>(powers, total);
+        return lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(weight)>{nothing, lowered_number(0), weight};
+    }
+}
+template <class Slots, int First, class N, class T, class Table, class Ids, class A> auto lower_node(const gathered<T, Table, Ids, A>& e, const statement<N>& s) {
+    const auto memory = e.table.memory();
+    using items = typename Table::items;
+    auto ids = lower<Slots, First>(e.ids, s);
+    lowered::gathered<typename Table::element_type, slot_mask<Slots, lists::minus<typename Table::names, axes<A>>>, decltype(ids)> low;
+    low.ids = ids;
+    low.base = memory.data;
+    low.step = memory.stride[lists::place<A, items>];
+    place_strides<Slots>(low, memory, items{});
+    if constexpr (lists::has<A, Slots>) low.stride[lists::place<A, Slots>] = 0;
+    return low;
+}
+
+/// Whether a statement computes in double: something of it is double, or it adds up integers.
+template <class Node> struct wide : std::bool_constant<std::is_same_v<typename Node::element_type, double>> {};
+template <class Op, class T, class X> struct wide<unary<Op, T, X>> : wide<X> {};
+template <class T, class X> struct wide<cast<T, X>> : std::bool_constant<std::is_same_v<T, double> || wide<X>::value> {};
+template <class Op, class T, class L, class R> struct wide<binary<Op, T, L, R>> : std::bool_constant<wide<L>::value || wide<R>::value> {};
+template <class T, class C, class L, class R> struct wide<choice<T, C, L, R>> : std::bool_constant<wide<C>::value || wide<L>::value || wide<R>::value> {};
+template <class Op, class T, class X, class G> struct wide<reduction<Op, T, X, G>> : std::bool_constant<is_integer<T> || wide<X>::value> {};
+template <class T, class X, class G> struct wide<log_sum<T, X, G>> : wide<X> {};
+template <bool B, class T, class X, class G> struct wide<soft<B, T, X, G>> : wide<X> {};
+template <class T, class X, class... A> struct wide<broadcasting<T, X, A...>> : wide<X> {};
+
+}  // namespace heed::inline HEED_TARGET::detail

@@ -1,0 +1,394 @@
+/// Expressions without names: trees of operations over positional slots, which is what kernels are compiled for.
+///
+/// A statement's axes become slots 0, 1, ...; a leaf's type is its element type and a bit mask of the slots that it has.
+/// Sizes, strides and pointers are trivially copyable values. So one kernel serves every model that has this shape of sum.
+///
+/// A tree is asked through a context C, which says what a value is: a number, or a vector of them along slot C::lane.
+#pragma once
+
+#include <heed/expr/reduce.hpp>
+
+#include <cstring>
+
+namespace heed::inline HEED_TARGET::lowered {
+
+using detail::index;
+
+inline constexpr int most_slots = 8;
+/// The lane slot of a context that has none.
+inline constexpr int no_lane = 31;
+
+enum class kind { mask, integer, floating };
+template <class T> inline constexpr kind kind_of = is_mask<T> ? kind::mask : is_integer<T> ? kind::integer : kind::floating;
+
+/// Where along the lane slot values are wanted, how many of the lanes count, and what the reductions of the row came to.
+struct spot {
+    index lane = 0;
+    int count = 1;
+    const void* reduced = nullptr;
+};
+
+/// From one kind of value to another.
+template <class C, kind To, kind From, class V>
+auto convert(const V& v) {
+    if constexpr (To == From) return v;
+    else if constexpr (To == kind::floating) return C::to_floating(v);
+    else if constexpr (To == kind::integer) return C::to_integer(v);
+    else return C::to_mask(v);
+}
+
+/// Memory. `per_row` is the step for each row that lies before a ragged sequence.
+template <class T, unsigned Slots>
+struct leaf {
+    static constexpr kind result = kind_of<T>;
+    static constexpr unsigned slots = Slots;
+    static constexpr int reduction_count = 0;
+    const T* base = nullptr;
+    const T* here = nullptr;
+    index stride[most_slots] = {};
+    index per_row = 0;
+
+    template <int Lane> void seek(const index* at, index row) {
+        here = base + row * per_row;
+        for (int s = 0; s < most_slots; ++s)
+            if ((Slots >> s & 1) && s != Lane) here += at[s] * stride[s];
+    }
+    template <class C> auto get(const spot& p) const {
+        if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
+        else return C::same(*here);
+    }
+    bool rides(int outer, int inner) const { return !(Slots >> inner & 1) ? !(Slots >> outer & 1) : stride[outer] == 0 && per_row == stride[inner]; }
+    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
+    void reductions(auto&&) const {}
+};
+
+/// The number of the place along a slot.
+template <int Slot>
+struct place {
+    static constexpr kind result = kind::integer;
+    static constexpr unsigned slots = 1u << Slot;
+    static constexpr int reduction_count = 0;
+    index here = 0;
+
+    template <int Lane> void seek(const index* at, index) { here = Slot == Lane ? 0 : at[Slot]; }
+    template <class C> auto get(const spot& p) const {
+        if constexpr (Slot == C::lane) return C::count_from(p.lane);
+        else return C::count(here);
+    }
+    bool rides(int outer, int inner) const { return Slot != outer && Slot != inner; }
+    bool joins(int s, int into, index) const { return Slot != s && Slot != into; }
+    void reductions(auto&&) const {}
+};
+
+/// The lengths of the sequences of a ragged pair, along the slot of its batch.
+template <int Slot>
+struct lengths {
+    static constexpr kind result = kind::integer;
+    static constexpr unsigned slots = 1u << Slot;
+    static constexpr int reduction_count = 0;
+    const index* offsets = nullptr;
+    const index* here = nullptr;
+
+    template <int Lane> void seek(const index* at, index) { here = offsets + (Slot == Lane ? 0 : at[Slot]); }
+    template <class C> auto get(const spot& p) const {
+        if constexpr (Slot == C::lane) return C::differences(here + p.lane, p.count);
+        else return C::count(here[1] - here[0]);
+    }
+    bool rides(int outer, int) const { return Slot != outer; }
+    bool joins(int s, int into, index) const { return Slot != s && Slot != into; }
+    void reductions(auto&&) const {}
+};
+
+template <kind K>
+struct constant {
+    static constexpr kind result = K;
+    static constexpr unsigned slots = 0;
+    static constexpr int reduction_count = 0;
+    double value = 0;
+
+    template <int> void seek(const index*, index) {}
+    template <class C> auto get(const spot&) const {
+        if constexpr (K == kind::floating) return typename C::floating(static_cast<typename C::scalar>(value));
+        else if constexpr (K == kind::integer) return C::count(static_cast<index>(value));
+        else return C::same(value != 0);
+    }
+    bool rides(int, int) const { return true; }
+    bool joins(int, int, index) const { return true; }
+    void reductions(auto&&) const {}
+};
+
+/// A context of plain numbers: what the reference computes in, and what asks for an id.
+template <int Lane>
+struct numbers {
+    using scalar = double;
+    using floating = double;
+    using integer = std::int64_t;
+    static constexpr int lane = Lane, width = 1, unroll = 1;
+    static double same(double x) { return x; }
+    static double same(float x) { return static_cast<double>(x); }
+    static double same(bf16 x) { return static_cast<double>(static_cast<float>(x)); }
+    static std::int64_t same(std::int32_t x) { return x; }
+    static bool same(bool x) { return x; }
+    template <class T> static auto load(const T* p, index, int) { return same(*p); }
+    static std::int64_t count(index n) { return n; }
+    static std::int64_t count_from(index n) { return n; }
+    static std::int64_t differences(const index* p, int) { return p[1] - p[0]; }
+    static double to_floating(auto v) { return static_cast<double>(v); }
+    static std::int64_t to_integer(auto v) { return static_cast<std::int64_t>(v); }
+    static bool to_mask(auto v) { return v != 0; }
+    static bool to_mask(bool v) { return v; }
+    template <class V> static V choose(bool m, V a, V b) { return m ? a : b; }
+    static std::int64_t divide(std::int64_t a, std::int64_t b) { return b == 0 ? 0 : a / b; }
+};
+
+/// Rows of a table chosen by ids. An id that varies along the lanes is looked up lane by lane.
+template <class T, unsigned Slots, class Ids>
+struct gathered {
+    static constexpr kind result = kind_of<T>;
+    static constexpr unsigned slots = Slots | Ids::slots;
+    static constexpr int reduction_count = 0;
+    const T* base = nullptr;
+    const T* here = nullptr;
+    index stride[most_slots] = {};
+    index step = 0;
+    Ids ids;
+
+    template <int Lane> void seek(const index* at, index row) {
+        ids.template seek<Lane>(at, row);
+        here = base;
+        for (int s = 0; s < most_slots; ++s)
+            if ((Slots >> s & 1) && s != Lane) here += at[s] * stride[s];
+        if constexpr (!(Ids::slots >> Lane & 1)) here += ids.template get<numbers<Lane>>(spot{}) * step;
+    }
+    template <class C> auto get(const spot& p) const {
+        if constexpr (Ids::slots >> C::lane & 1) {
+            T chosen[C::width] = {};
+            for (int i = 0; i < p.count; ++i) {
+                const auto id = ids.template get<numbers<C::lane>>(spot{p.lane + i});
+                index along = 0;
+                if constexpr (Slots >> C::lane & 1) along = (p.lane + i) * stride[C::lane];
+                chosen[i] = here[id * step + along];
+            }
+            return C::load(chosen, 1, C::width);
+        } else if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
+        else return C::same(*here);
+    }
+    bool rides(int outer, int inner) const { return !(Slots >> outer & 1) && !(Slots >> inner & 1) && ids.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into] && ids.joins(s, into, size); }
+    void reductions(auto&&) const {}
+};
+
+/// What a contraction came to, where its tile lies: the value that an epilogue begins with.
+template <class T>
+struct accumulated {
+    static constexpr kind result = kind::floating;
+    static constexpr unsigned slots = 0;
+    static constexpr int reduction_count = 0;
+
+    template <int> void seek(const index*, index) {}
+    template <class C> auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
+    bool rides(int, int) const { return true; }
+    bool joins(int, int, index) const { return true; }
+    void reductions(auto&&) const {}
+};
+
+/// The value of each operation's operands for a result: numbers for arithmetic, masks for logic.
+template <class Op> inline constexpr bool is_logic = std::is_same_v<Op, operations::both> || std::is_same_v<Op, operations::either> || std::is_same_v<Op, operations::opposite>;
+template <class Op> inline constexpr bool is_comparison =
+    std::is_same_v<Op, operations::less> || std::is_same_v<Op, operations::less_equal> || std::is_same_v<Op, operations::greater> ||
+    std::is_same_v<Op, operations::greater_equal> || std::is_same_v<Op, operations::equal> || std::is_same_v<Op, operations::not_equal>;
+constexpr kind stronger(kind a, kind b) { return a > b ? a : b; }
+
+template <class Op, kind K, class X>
+struct unary {
+    static constexpr kind result = K;
+    static constexpr unsigned slots = X::slots;
+    static constexpr int reduction_count = X::reduction_count;
+    X x;
+
+    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
+    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    void reductions(auto&& f) const { x.reductions(f); }
+    void reductions(auto&& f) { x.reductions(f); }
+};
+
+template <kind K, class X>
+struct converted {
+    static constexpr kind result = K;
+    static constexpr unsigned slots = X::slots;
+    static constexpr int reduction_count = X::reduction_count;
+    X x;
+
+    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
+    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    void reductions(auto&& f) const { x.reductions(f); }
+    void reductions(auto&& f) { x.reductions(f); }
+};
+
+template <class Op, kind K, class L, class R>
+struct binary {
+    static constexpr kind result = K;
+    static constexpr kind inside = is_comparison<Op> ? stronger(L::result, R::result) : K;
+    static constexpr unsigned slots = L::slots | R::slots;
+    static constexpr int reduction_count = L::reduction_count + R::reduction_count;
+    L left;
+    R right;
+
+    template <int Lane> void seek(const index* at, index row) {
+        left.template seek<Lane>(at, row);
+        right.template seek<Lane>(at, row);
+    }
+    template <class C> auto get(const spot& p) const {
+        const auto a = convert<C, inside, L::result>(left.template get<C>(p));
+        const auto b = convert<C, inside, R::result>(right.template get<C>(p));
+        if constexpr (is_comparison<Op>) return C::to_mask(Op::apply(a, b));
+        else if constexpr (std::is_same_v<Op, operations::divide> && K == kind::integer) return C::divide(a, b);
+        else return Op::apply(a, b);
+    }
+    bool rides(int outer, int inner) const { return left.rides(outer, inner) && right.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return left.joins(s, into, size) && right.joins(s, into, size); }
+    void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
+    void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
+};
+
+template <kind K, class M, class L, class R>
+struct choice {
+    static constexpr kind result = K;
+    static constexpr unsigned slots = M::slots | L::slots | R::slots;
+    static constexpr int reduction_count = M::reduction_count + L::reduction_count + R::reduction_count;
+    M condition;
+    L yes;
+    R no;
+
+    template <int Lane> void seek(const index* at, index row) {
+        condition.template seek<Lane>(at, row);
+        yes.template seek<Lane>(at, row);
+        no.template seek<Lane>(at, row);
+    }
+    template <class C> auto get(const spot& p) const {
+        return C::choose(condition.template get<C>(p), convert<C, K, L::result>(yes.template get<C>(p)), convert<C, K, R::result>(no.template get<C>(p)));
+    }
+    bool rides(int outer, int inner) const { return condition.rides(outer, inner) && yes.rides(outer, inner) && no.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return condition.joins(s, into, size) && yes.joins(s, into, size) && no.joins(s, into, size); }
+    void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
+    void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
+};
+
+/// The K-th reduction of a row program: computed before it is asked for, once a row.
+template <class Op, int K, class X>
+struct reduction {
+    using operation = Op;
+    static constexpr kind result = kind::floating;
+    static constexpr int number = K;
+    static constexpr unsigned slots = 0;            // of the row: what it varies with is outside
+    static constexpr int reduction_count = X::reduction_count + 1;
+    X x;
+
+    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
+    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    void reductions(auto&& f) const { x.reductions(f), f(*this); }
+    void reductions(auto&& f) { x.reductions(f), f(*this); }
+};
+
+/// Where a row program writes.
+template <class T>
+struct target {
+    using element = T;
+    T* base = nullptr;
+    T* here = nullptr;
+    index stride[most_slots] = {};
+    index per_row = 0;
+
+    template <int Lane> void seek(const index* at, index row) {
+        here = base + row * per_row;
+        for (int s = 0; s < most_slots; ++s)
+            if (s != Lane) here += at[s] * stride[s];
+    }
+    bool rides(int outer, int inner) const { return stride[outer] == 0 && per_row == stride[inner]; }
+    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
+};
+
+/// The loops of a row program: slots [0, outer) are its rows, [outer, slots) what is reduced over, or the one that an
+/// elementwise tree runs along.
+struct loops {
+    int slots = 0, outer = 0;
+    index size[most_slots] = {};
+    int segment = -1, within = -1;          // the slots of a ragged pair that must be walked sequence by sequence
+    const index* offsets = nullptr;
+    bool reduces = false;
+
+    index segments() const { return size[segment]; }
+    index length(index s) const { return offsets[s + 1] - offsets[s]; }
+};
+
+/// Fewer, longer loops: a ragged pair that nothing takes apart becomes one loop over its rows, neighbours that every
+/// operand steps through as one are joined. Slots [first, last) only.
+template <class Tree, class Target>
+void simplify(loops& l, const Tree& tree, const Target& target) {
+    if (l.segment >= 0 && l.within >= 0 && (l.segment < l.outer) == (l.within < l.outer) && tree.rides(l.segment, l.within) && target.rides(l.segment, l.within)) {
+        l.size[l.within] = l.offsets[l.size[l.segment]];
+        l.size[l.segment] = 1;
+        l.segment = l.within = -1;
+    }
+    const auto join = [&](int first, int last) {
+        int into = last - 1;
+        for (int s = last - 2; s >= first; --s) {
+            if (l.size[s] == 1 && s != l.segment) continue;
+            const bool fixed = s == l.segment || s == l.within || into == l.segment || into == l.within;
+            if (!fixed && tree.joins(s, into, l.size[into]) && target.joins(s, into, l.size[into])) {
+                l.size[into] *= l.size[s];
+                l.size[s] = 1;
+            } else into = s;
+        }
+    };
+    if (l.reduces) join(0, l.outer), join(l.outer, l.slots);
+    else join(0, l.slots);
+}
+
+/// A place among some of the loops: its position along every slot, and the rows before its ragged sequence.
+struct cursor {
+    index at[most_slots] = {};
+    index row = 0;
+};
+
+/// How many places slots [first, last) have together; a ragged pair among them counts its rows.
+inline index count_places(const loops& l, int first, int last) {
+    index n = 1;
+    for (int s = first; s < last; ++s) {
+        if (s == l.within && l.segment >= first && l.segment < last) n *= l.offsets[l.segments()];
+        else if (s == l.segment && l.within >= first && l.within < last) continue;
+        else if (s == l.within) continue;                     // its length follows from a segment that is fixed elsewhere
+        else n *= l.size[s];
+    }
+    return n;
+}
+
+/// The place with a number, counted with the last slot the fastest.
+inline void find_place(const loops& l, int first, int last, index number, cursor& c) {
+    const bool pair = l.segment >= first && l.segment < last && l.within >= first && l.within < last;
+    for (int s = last - 1; s >= first; --s) {
+        if (pair && s == l.segment) continue;
+        const index size = pair && s == l.within ? l.offsets[l.segments()] : l.size[s];
+        const index here = number % size;
+        number /= size;
+        if (pair && s == l.within) {
+            index low = 0, high = l.segments();
+            while (high - low > 1) {
+                const index middle = low + (high - low) / 2;
+                (l.offsets[middle] <= here ? low : high) = middle;
+            }
+            c.at[l.segment] = low;
+            c.at[s] = here - l.offsets[low];
+            c.row = l.offsets[low];
+        } else c.at[s] = here;
+    }
+    if (!pair && l.segment >= first && l.segment < last) c.row = l.offsets[c.at[l.segment]];
+}
+
+}  // namespace heed::inline HEED_TARGET::lowered

@@ -1,0 +1,356 @@
+/// From an expression to kernel calls. An executor takes the calls: a backend runs them, `explain` writes them down.
+///
+/// A statement is one of: a contraction, with what is elementwise around it as its epilogue; attention; a row program,
+/// which reduces over the axes of a row and writes elementwise trees of it. What does not fit becomes a temporary.
+#pragma once
+
+#include <heed/eval/analyse.hpp>
+#include <heed/eval/attention_plan.hpp>
+#include <heed/eval/calls.hpp>
+
+#include <optional>
+
+namespace heed::inline HEED_TARGET::detail {
+
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add);
+
+template <class T, int R> struct by_pointer_to {
+    strided<T, R> source;
+    const strided<T, R>& memory() const { return source; }
+};
+
+template <class Node> inline constexpr bool is_sum_of_two = false;
+template <class T, class L, class R> inline constexpr bool is_sum_of_two<binary<operations::add, T, L, R>> = true;
+
+template <class Node> struct contractible_items { using type = void; };
+template <class T, class X, class Y, class G> struct contractible_items<contraction<T, X, Y, G>> { using type = typename contractible<X, Y, G>::result; };
+template <class T, class U, class X, class Y, class G> struct contractible_items<reduction<operations::sum, T, binary<operations::multiply, U, X, Y>, G>> {
+    using type = typename contractible<X, Y, G>::result;
+};
+
+template <class Node> struct axis_of_gather;
+template <class T, class Table, class Ids, class A> struct axis_of_gather<gathered<T, Table, Ids, A>> { using type = A; };
+template <class Node> using gather_axis = typename axis_of_gather<Node>::type;
+
+/// destination + node, in the places of the destination.
+template <class T, int R, class Items, class Node>
+auto plus_destination(const strided<T, R>& to, Items, const Node& node) {
+    using self = leaf<by_pointer<T, R>, T, Items>;
+    return binary<operations::add, T, self, Node>(self(by_pointer<T, R>{to}), node);
+}
+
+[[noreturn, gnu::cold]] inline void throw_id_outside(std::string_view name, index id, index rows) {
+    throw value_error("id " + std::to_string(id) + " is outside axis " + std::string(name) + " of size " + std::to_string(rows));
+}
+/// Every id is a row of the table.
+template <int R>
+void check_ids(const strided<const std::int32_t, R>& ids, index rows, std::string_view name) {
+    for (index i = 0, n = ids.count(); i < n; ++i) {
+        index at = 0;
+        for (index d = R, rest = i; d-- > 0; rest /= ids.size[d]) at += rest % ids.size[d] * ids.stride[d];
+        if (ids.data[at] < 0 || ids.data[at] >= rows) throw_id_outside(name, ids.data[at], rows);
+    }
+}
+
+/// The size of an item in a statement: of a ragged one, its rows.
+template <class Item, class Names>
+index item_size(const statement<Names>& sizes) {
+    if constexpr (is_ragged<Item>) return sizes.offsets[sizes.segments];
+    else return sizes.template of<Item>();
+}
+
+/// Dense memory for a result of these items, from the executor.
+template <class T, class... Items, class Exec, class Names>
+strided<T, sizeof...(Items)> temporary_memory(Exec& exec, axes<Items...>, const statement<Names>& sizes) {
+    strided<T, sizeof...(Items)> m;
+    int n = 0;
+    ((m.size[n] = item_size<Items>(sizes), ++n), ...);
+    index step = 1;
+    for (; n-- > 0; step *= m.size[n]) m.stride[n] = step;
+    m.offsets = sizes.offsets;
+    m.segments = sizes.segments;
+    m.data = exec.template temporary<T>(step);
+    return m;
+}
+
+/// The node's value as a leaf: itself where it is one of these elements, else a temporary.
+template <class T, class Exec, class Node, class Names>
+auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes) {
+    if constexpr (is_leaf<Node> && std::is_same_v<typename Node::element_type, T>) return node;
+    else {
+        using items = typename Node::items;
+        const auto memory = temporary_memory<T>(exec, items{}, sizes);
+        assign_node(exec, memory, items{}, node, sizes, false);
+        using holder = by_pointer<T, items::size>;
+        return leaf<holder, T, items>(holder{memory});
+    }
+}
+template <class Exec, class Node, class Names>
+auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes) {
+    return as_leaf<settled<typename Node::element_type>>(exec, node, sizes);
+}
+
+/// Ids in memory, each of them a row of the table.
+template <class A, class Exec, class Ids, class Names>
+auto checked_ids(Exec& exec, const Ids& ids, index rows, const statement<Names>& sizes) {
+    auto held = as_leaf<std::int32_t>(exec, ids, sizes);
+    if (exec.runs()) check_ids(held.memory(), rows, axis_name<A>());
+    return held;
+}
+
+/// The tree with every operation that a row program over Gone cannot compute replaced by a temporary. Rest: the row's own axes.
+template <class Gone, class Rest, class Exec, class Node, class Names>
+auto settle(Exec& exec, const Node& node, const statement<Names>& sizes) {
+    const auto inside = [&](const auto& x) { return settle<Gone, Rest>(exec, x, sizes); };
+    if constexpr (is_leaf<Node>) return node;
+    else if constexpr (is_hard<Node> && !(is_contraction<Node> && !factors<Node>::value)) return as_leaf(exec, node, sizes);
+    else if constexpr (is_contraction<Node>) return settle<Gone, Rest>(exec, sum_of_product(node), sizes);
+    else if constexpr (is_broadcasting<Node>) return settle<Gone, Rest>(exec, node.x, sizes);
+    else if constexpr (is_row_operation<Node>) {
+        using own = typename gone_by<Node>::type;
+        if constexpr (lists::same<own, Gone> && lists::same<lists::minus<typename decltype(node.x)::names, Gone>, Rest>) return node.map(inside);
+        else return as_leaf(exec, node, sizes);
+    } else if constexpr (is_gather<Node>) {
+        auto table = as_leaf(exec, node.table, sizes);
+        const index rows = table.memory().size[lists::place<gather_axis<Node>, typename decltype(table)::items>];
+        auto ids = checked_ids<gather_axis<Node>>(exec, node.ids, rows, sizes);
+        return gathered<typename Node::element_type, decltype(table), decltype(ids), gather_axis<Node>>(std::move(table), std::move(ids));
+    } else if constexpr (is_merging<Node>) return as_leaf(exec, node, sizes);
+    else if constexpr (requires { node.map(inside); }) return node.map(inside);
+    else return node;
+}
+
+/// dot<A>(x, y) without a kernel of its own: the sum over A of x * y.
+template <class T, class X, class Y, class... A>
+auto sum_of_product(const contraction<T, X, Y, axes<A...>>& e) {
+    using product = binary<operations::multiply, T, X, Y>;
+    return reduction<operations::sum, T, product, axes<A...>>(product(e.x, e.y));
+}
+
+/// Loops over slots, with their sizes.
+template <class... Slot, class Names>
+lowered::loops make_loops(axes<Slot...>, int outer, const statement<Names>& sizes) {
+    static_assert(sizeof...(Slot) <= lowered::most_slots, "heed: a statement has at most eight axes");
+    lowered::loops l;
+    (([&] {
+         const index size = sizes.template of<Slot>();
+         if (size == varies) {
+             if (l.within >= 0) throw shape_error("two inner axes of ragged pairs in one result: " + std::string(axis_name<Slot>()));
+             l.within = l.slots;
+             l.offsets = sizes.offsets;
+         } else l.size[l.slots] = size;
+         if (sizes.batch == lists::place<Slot, Names>) l.segment = l.slots;
+         ++l.slots;
+     }()),
+     ...);
+    if (l.within < 0 || l.segment < 0) l.segment = l.within = -1;
+    if (l.slots == 0) l.size[l.slots++] = 1;
+    l.outer = outer < l.slots ? outer : l.slots - 1;
+    return l;
+}
+
+/// A row program, or an elementwise tree: the general case.
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, const statement<Names>& sizes) {
+    using own = lists::names<Items>;
+    using first = typename row_axes<Node>::type;
+    using gone = lists::common<mentioned_by<Node>, first>;
+    using rest = lists::minus<own, gone>;
+    using slots = lists::join<rest, gone>;
+    constexpr bool reduces = gone::size > 0, writes_inner = !reduces || lists::inside<gone, own>;
+    if constexpr (reduces && !lists::inside<gone, own> && lists::common<gone, own>::size > 0) {
+        // Some of what is reduced over is in the result and some not: the reductions come first.
+        const auto node = settle<axes<>, axes<>>(exec, whole, sizes);
+        assign_rows(exec, to, Items{}, node, sizes);
+    } else {
+        const auto node = settle<gone, rest>(exec, whole, sizes);
+        using settled_node = std::remove_cvref_t<decltype(node)>;
+        auto tree = lower<slots, 0>(node, sizes);
+        lowered::target<T> target;
+        target.base = to.data;
+        place_strides<slots>(target, to, Items{});
+        constexpr int outer = reduces ? rest::size : (slots::size > 0 ? slots::size - 1 : 0);
+        lowered::loops l = make_loops(slots{}, outer, sizes);
+        l.reduces = reduces;
+        constexpr bool wide_lanes = std::is_same_v<T, double> || wide<Node>::value;
+        constexpr bool by_columns = [] {
+            if constexpr (reduces && rest::size > 0) return !runs_along<settled_node, gone>() && runs_along<settled_node, axes<lists::last<rest>>>();
+            else return false;
+        }();
+        constexpr int lane = by_columns ? rest::size - 1 : (slots::size > 0 ? slots::size - 1 : 0);
+        exec.template rows<wide_lanes, lane, by_columns>(l, tree, target, writes_inner);
+    }
+}
+
+/// The axes of a contraction, sorted by which operands have them.
+template <class Call, class XItems, class YItems, class ToItems, class Gone, int RX, int RY, int R, class T>
+void sort_axes(Call& call, const strided<const T, RX>& x, XItems, const strided<const T, RY>& y, YItems, const strided<T, R>& to, ToItems, Gone) {
+    const auto step = []<class A, class... Items>(const auto& memory, axes<Items...>, axes<A>) -> index {
+        if constexpr (lists::has<A, axes<Items...>>) return memory.stride[lists::place<A, axes<Items...>>];
+        else return 0;
+    };
+    [&]<class... A>(axes<A...>) {
+        (([&] {
+             using one = axes<A>;
+             const index n = to.size[lists::place<A, ToItems>];
+             axis_set& set = lists::has<A, XItems> && lists::has<A, YItems> ? call.batch : lists::has<A, XItems> ? call.rows : call.columns;
+             set.push(n, step(x, XItems{}, one{}), step(y, YItems{}, one{}), step(to, ToItems{}, one{}));
+         }()),
+         ...);
+    }(ToItems{});
+    [&]<class... A>(axes<A...>) {
+        (([&] {
+             if constexpr (lists::inside<typename lists::names_of_item<A>::type, Gone>)
+                 call.depth.push(x.size[lists::place<A, XItems>], step(x, XItems{}, axes<A>{}), step(y, YItems{}, axes<A>{}), 0);
+         }()),
+         ...);
+    }(XItems{});
+}
+
+/// c = (or +=) sum over the summed axes of x y: one contraction, its operands in memory.
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add, epilogue<T> finish = {}) {
+    const auto x = as_leaf<T>(exec, factors<Node>::x(node), sizes);
+    const auto y = as_leaf<T>(exec, factors<Node>::y(node), sizes);
+    using x_items = typename decltype(x)::items;
+    using y_items = typename decltype(y)::items;
+    contraction_call<T> call;
+    const auto xm = x.memory();
+    const auto ym = y.memory();
+    call.a = xm.data, call.b = ym.data, call.c = to.data;
+    call.accumulate = add;
+    call.finish = finish;
+    sort_axes(call, xm, x_items{}, ym, y_items{}, to, Items{}, typename factors<Node>::gone{});
+    exec.contract(call);
+}
+
+/// The tree with its contraction replaced by what the contraction came to.
+template <class T, class Node, class With>
+auto replace_hard(const Node& node, const With& with) {
+    if constexpr (is_hard<Node>) return with;
+    else if constexpr (count_hard<Node>() == 0) return node;
+    else return node.map([&](const auto& x) { return replace_hard<T>(x, with); });
+}
+/// A contraction with an elementwise tree around it. True if the tree could be its epilogue.
+template <class Exec, class T, int R, class Items, class Node, class Names>
+bool assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes) {
+    const auto& hard = find_hard(node);
+    using hard_node = std::remove_cvref_t<decltype(hard)>;
+    using x_items = typename std::remove_cvref_t<decltype(factors<hard_node>::x(hard))>::items;
+    using y_items = typename std::remove_cvref_t<decltype(factors<hard_node>::y(hard))>::items;
+    using slots = lists::names<Items>;
+    // Rows and columns as the contraction counts them; the backend may swap the operands, never the numbering.
+    const auto inner = replace_hard<T>(node, contracted<T, typename hard_node::items>{});
+    auto tree = lower<slots, 0>(inner, sizes);
+    using column_items = lists::minus<Items, x_items>;
+    if constexpr (slots::size == 0 || column_items::size == 0 || Items::size > axis_set::most) return false;
+    else {
+        constexpr int lane = lists::place<lists::last<lists::names<column_items>>, slots>;
+        lowered::loops l = make_loops(slots{}, slots::size, sizes);
+        l.outer = l.slots;
+        lowered::target<T> target;
+        target.base = to.data;
+        place_strides<slots>(target, to, Items{});
+        if (l.segment >= 0) {
+            if (!tree.rides(l.segment, l.within)) return false;
+            l.size[l.within] = l.offsets[l.size[l.segment]];
+            l.size[l.segment] = 1;
+        }
+        // The columns must be one loop for every operand of the tree.
+        bool one = true;
+        int before = -1;
+        [&]<class... C>(axes<C...>) {
+            (([&] {
+                 const int s = lists::place<C, slots>;
+                 if (before >= 0 && l.size[before] != 1) one = one && tree.joins(before, s, l.size[s]);
+                 before = s;
+             }()),
+             ...);
+        }(lists::names<column_items>{});
+        if (!one) return false;
+        struct context {
+            decltype(tree) low;
+            index size[lowered::most_slots];
+            int batch[axis_set::most], rows[axis_set::most], batches = 0, row_count = 0;
+        } state{tree, {}, {}, {}, 0, 0};
+        std::copy(l.size, l.size + lowered::most_slots, state.size);
+        [&]<class... A>(axes<A...>) {
+            (([&] {
+                 constexpr int s = lists::place<lists::last<typename lists::names_of_item<A>::type>, slots>;
+                 if (lists::has<A, x_items> && lists::has<A, y_items>) state.batch[state.batches++] = s;
+                 else if (lists::has<A, x_items>) state.rows[state.row_count++] = s;
+             }()),
+             ...);
+        }(Items{});
+        epilogue<T> finish;
+        finish.context = &state;
+        finish.apply = [](const void* from, index batch, index row, index column, index rows, index columns, T* tile, index tile_stride) {
+            const context& c = *static_cast<const context*>(from);
+            auto low = c.low;
+            index at[lowered::most_slots] = {};
+            for (int i = c.batches; i-- > 0; batch /= c.size[c.batch[i]]) at[c.batch[i]] = batch % c.size[c.batch[i]];
+            for (index r = 0; r < rows; ++r, tile += tile_stride) {
+                index number = row + r;
+                for (int i = c.row_count; i-- > 0; number /= c.size[c.rows[i]]) at[c.rows[i]] = number % c.size[c.rows[i]];
+                low.template seek<lane>(at, 0);
+                Exec::template finish_row<lane>(low, tile, column, columns);
+            }
+        };
+        assign_contraction(exec, to, Items{}, hard, sizes, false, finish);
+        return true;
+    }
+}
+
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
+    using E = typename Node::element_type;
+    constexpr bool same_element = std::is_same_v<settled<E>, T> || std::is_same_v<E, weak>;
+    constexpr bool floats = std::is_same_v<T, float> || std::is_same_v<T, double>;
+    if constexpr (is_broadcasting<Node>) return assign_node(exec, to, Items{}, node.x, sizes, add);
+    else if constexpr (is_merging<Node>) return assign_merged(exec, to, Items{}, node, sizes, add);
+    else if constexpr (is_attention<Node> && same_element && floats) return assign_attention(exec, to, Items{}, node, sizes, add);
+    else if constexpr (is_hard<Node> && !factors<Node>::value) return assign_node(exec, to, Items{}, sum_of_product(node), sizes, add);
+    else if constexpr (is_hard<Node>) {
+        if constexpr (same_element && floats && lists::same<Items, typename contractible_items<Node>::type>) return assign_contraction(exec, to, Items{}, node, sizes, add);
+        else return assign_through(exec, to, Items{}, node, sizes, add);
+    } else if constexpr (only_elementwise<Node>() && count_hard<Node>() > 1 && is_sum_of_two<Node>) {
+        if constexpr (count_hard<decltype(node.left)>() > 0 && count_hard<decltype(node.right)>() > 0 && lists::same<typename decltype(node.left)::names, lists::names<Items>> &&
+                      lists::same<typename decltype(node.right)::names, lists::names<Items>> && same_element) {
+            assign_node(exec, to, Items{}, node.left, sizes, add);
+            return assign_node(exec, to, Items{}, node.right, sizes, true);
+        } else return assign_general(exec, to, Items{}, node, sizes, add);
+    } else if constexpr (only_elementwise<Node>() && count_hard<Node>() == 1) {
+        using hard = std::remove_cvref_t<decltype(find_hard(node))>;
+        if constexpr (same_element && floats && factors<hard>::value && !is_attention<hard> && std::is_same_v<settled<typename hard::element_type>, T>) {
+            if constexpr (lists::same<Items, typename contractible_items<hard>::type>) {
+                if (add) {
+                    if (assign_fused(exec, to, Items{}, plus_destination(to, Items{}, node), sizes)) return;
+                } else if (assign_fused(exec, to, Items{}, node, sizes)) return;
+            }
+        }
+        return assign_general(exec, to, Items{}, node, sizes, add);
+    } else return assign_general(exec, to, Items{}, node, sizes, add);
+}
+
+/// Through memory of the node's own element type and order.
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_through(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
+    assign_general(exec, to, Items{}, as_leaf(exec, node, sizes), sizes, add);
+}
+
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_general(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
+    if (add) assign_rows(exec, to, Items{}, plus_destination(to, Items{}, node), sizes);
+    else assign_rows(exec, to, Items{}, node, sizes);
+}
+
+/// A merged axis is written by the two that it is made of.
+template <class Exec, class T, int R, class Items, class U, class X, class B, class C, class A, class Names>
+void assign_merged(Exec& exec, const strided<T, R>& to, Items, const merging<U, X, B, C, A>& node, const statement<Names>& sizes, bool add) {
+    using both = lists::replace<Items, A, axes<B, C>>;
+    const split_holder<by_pointer_to<T, R>, R, lists::place<A, Items>> halves{{to}, sizes.template of<B>(), sizes.template of<C>()};
+    assign_node(exec, halves.memory(), both{}, node.x, sizes, add);
+}
+
+}  // namespace heed::inline HEED_TARGET::detail

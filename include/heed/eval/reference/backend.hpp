@@ -1,0 +1,44 @@
+/// The reference: every call by plain loops, summed in double. The oracle of every other backend.
+#pragma once
+
+#include <heed/eval/evaluate.hpp>
+#include <heed/eval/reference/attend.hpp>
+#include <heed/eval/reference/contract.hpp>
+#include <heed/eval/reference/rows.hpp>
+
+namespace heed::inline HEED_TARGET::reference {
+
+struct backend {
+    template <bool Wide, int Lane, bool ByColumns, class Tree, class T>
+    static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+        reference::rows<Lane>(l, tree, target, writes_inner);
+    }
+    template <class T> static void contract(const detail::contraction_call<T>& call) { reference::contract(call); }
+    template <class Slots, class T, class Tree, class Mask>
+    static void attend(const detail::attention_call<T>& call, const Tree& tree, const Mask& mask) {
+        reference::attend<Slots>(call, tree, mask);
+    }
+    template <int Lane, class Tree, class T>
+    static void finish_row(const Tree& tree, T* row, index column, index columns) {
+        using context = lowered::numbers<Lane>;
+        for (index j = 0; j < columns; ++j) {
+            // The accumulated value is read at row[j]: the tree counts its lane from the column, the tile from its own start.
+            row[j] = static_cast<T>(tree.template get<context>(lowered::spot{column + j, 1, row - column}));
+        }
+    }
+};
+
+/// The value of an expression by the reference.
+template <operand X>
+tensor_of<X> eval(const X& x) {
+    tensor_of<X> result;
+    detail::assign_tensor<backend>(result, detail::capture(x));
+    return result;
+}
+/// to = e by the reference.
+template <class T, class... Items, operand E>
+void assign(tensor<T, Items...>& to, const E& e) {
+    detail::assign_tensor<backend>(to, detail::capture(e));
+}
+
+}  // namespace heed::inline HEED_TARGET::reference

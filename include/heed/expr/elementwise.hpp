@@ -1,0 +1,169 @@
+/// Arithmetic, functions, comparisons and logic: operands line up by name, and what only one has is broadcast.
+#pragma once
+
+#include <heed/expr/node.hpp>
+#include <heed/expr/operations.hpp>
+
+namespace heed::inline HEED_TARGET {
+
+namespace detail {
+
+template <class Op, class T, class X>
+struct unary : computed<unary<Op, T, X>, T, typename X::items> {
+    X x;
+    explicit unary(X operand) : x(std::move(operand)) {}
+    auto map(const auto& f) const { return unary<Op, T, decltype(f(x))>(f(x)); }
+};
+
+template <class Op, class T, class L, class R>
+struct binary : computed<binary<Op, T, L, R>, T, widest<typename L::items, typename R::items>> {
+    L left;
+    R right;
+    binary(L l, R r) : left(std::move(l)), right(std::move(r)) {}
+    auto map(const auto& f) const { return binary<Op, T, decltype(f(left)), decltype(f(right))>(f(left), f(right)); }
+};
+
+/// condition ? yes : no
+template <class T, class C, class L, class R>
+struct choice : computed<choice<T, C, L, R>, T, widest<widest<typename L::items, typename R::items>, typename C::items>> {
+    C condition;
+    L yes;
+    R no;
+    choice(C c, L l, R r) : condition(std::move(c)), yes(std::move(l)), no(std::move(r)) {}
+    auto map(const auto& f) const {
+        return choice<T, decltype(f(condition)), decltype(f(yes)), decltype(f(no))>(f(condition), f(yes), f(no));
+    }
+};
+
+/// The same values in another element type.
+template <class T, class X>
+struct cast : computed<cast<T, X>, T, typename X::items> {
+    X x;
+    explicit cast(X operand) : x(std::move(operand)) {}
+    auto map(const auto& f) const { return cast<T, decltype(f(x))>(f(x)); }
+};
+
+template <class Op, class X> using with_x = unary<Op, element_of<X>, captured<X>>;
+
+template <class Op, class X>
+auto function_of(X&& x) {
+    if constexpr (absorbs<X>) return stand_in{};
+    else return unary<Op, floating<element_of<X>>, captured<X>>(capture(std::forward<X>(x)));
+}
+
+template <class Op, class L, class R>
+auto arithmetic(L&& l, R&& r) {
+    if constexpr (absorbs<L, R>) return stand_in{};
+    else if constexpr (!std::is_same_v<space_of<element_of<L>>, space_of<element_of<R>>> && node_type<L> && node_type<R>) {
+        (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
+        (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else return binary<Op, promote<element_of<L>, element_of<R>>, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
+}
+
+template <class Op, class L, class R>
+auto comparison(L&& l, R&& r) {
+    if constexpr (absorbs<L, R>) return stand_in{};
+    else if constexpr (is_mask<element_of<L>> != is_mask<element_of<R>>) {
+        (void)sizeof(error::comparison_of_a_mask_with_a_number<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
+        (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else return binary<Op, bool, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
+}
+
+template <class Op, class L, class R>
+auto logic(L&& l, R&& r) {
+    if constexpr (absorbs<L, R>) return stand_in{};
+    else if constexpr (!is_mask<element_of<L>>) {
+        (void)sizeof(error::logic_wants_masks_not_numbers<element_of<L>>);
+        return stand_in{};
+    } else if constexpr (!is_mask<element_of<R>>) {
+        (void)sizeof(error::logic_wants_masks_not_numbers<element_of<R>>);
+        return stand_in{};
+    } else return binary<Op, bool, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
+}
+
+}  // namespace detail
+
+template <class L, class R> requires operands<L, R> auto operator+(L&& l, R&& r) { return detail::arithmetic<operations::add>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator-(L&& l, R&& r) { return detail::arithmetic<operations::subtract>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator*(L&& l, R&& r) { return detail::arithmetic<operations::multiply>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator/(L&& l, R&& r) { return detail::arithmetic<operations::divide>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto min(L&& l, R&& r) { return detail::arithmetic<operations::minimum>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto max(L&& l, R&& r) { return detail::arithmetic<operations::maximum>(std::forward<L>(l), std::forward<R>(r)); }
+
+template <class L, class R> requires operands<L, R> auto operator<(L&& l, R&& r) { return detail::comparison<operations::less>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator<=(L&& l, R&& r) { return detail::comparison<operations::less_equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator>(L&& l, R&& r) { return detail::comparison<operations::greater>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator>=(L&& l, R&& r) { return detail::comparison<operations::greater_equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator==(L&& l, R&& r) { return detail::comparison<operations::equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator!=(L&& l, R&& r) { return detail::comparison<operations::not_equal>(std::forward<L>(l), std::forward<R>(r)); }
+
+/// Masks combine by &&, || and !; both sides are evaluated.
+template <class L, class R> requires operands<L, R> auto operator&&(L&& l, R&& r) { return detail::logic<operations::both>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires operands<L, R> auto operator||(L&& l, R&& r) { return detail::logic<operations::either>(std::forward<L>(l), std::forward<R>(r)); }
+template <node_type X>
+auto operator!(X&& x) {
+    if constexpr (detail::absorbs<X>) return stand_in{};
+    else if constexpr (!is_mask<detail::element_of<X>>) {
+        (void)sizeof(error::logic_wants_masks_not_numbers<detail::element_of<X>>);
+        return stand_in{};
+    } else return detail::with_x<operations::opposite, X>(detail::capture(std::forward<X>(x)));
+}
+
+template <node_type X>
+auto operator-(X&& x) {
+    if constexpr (detail::absorbs<X>) return stand_in{};
+    else return detail::with_x<operations::negate, X>(detail::capture(std::forward<X>(x)));
+}
+template <node_type X>
+auto abs(X&& x) {
+    if constexpr (detail::absorbs<X>) return stand_in{};
+    else return detail::with_x<operations::absolute, X>(detail::capture(std::forward<X>(x)));
+}
+
+template <node_type X> auto exp(X&& x) { return detail::function_of<operations::exponential>(std::forward<X>(x)); }
+template <node_type X> auto log(X&& x) { return detail::function_of<operations::logarithm>(std::forward<X>(x)); }
+template <node_type X> auto sqrt(X&& x) { return detail::function_of<operations::square_root>(std::forward<X>(x)); }
+/// 1 / sqrt(x)
+template <node_type X> auto rsqrt(X&& x) { return detail::function_of<operations::reciprocal_square_root>(std::forward<X>(x)); }
+template <node_type X> auto tanh(X&& x) { return detail::function_of<operations::hyperbolic_tangent>(std::forward<X>(x)); }
+template <node_type X> auto erf(X&& x) { return detail::function_of<operations::error_function>(std::forward<X>(x)); }
+/// 1 / (1 + exp(-x))
+template <node_type X> auto sigmoid(X&& x) { return detail::function_of<operations::logistic>(std::forward<X>(x)); }
+/// max(x, 0)
+template <node_type X> auto relu(X&& x) { return detail::function_of<operations::rectified>(std::forward<X>(x)); }
+/// x * sigmoid(x)
+template <node_type X> auto silu(X&& x) { return detail::function_of<operations::sigmoid_weighted>(std::forward<X>(x)); }
+/// x * Phi(x), Phi the distribution function of the normal, by erf
+template <node_type X> auto gelu(X&& x) { return detail::function_of<operations::gauss_weighted>(std::forward<X>(x)); }
+
+/// The same values with elements of type T: float, double, int, bool or bf16.
+template <class T, node_type X>
+auto as(X&& x) {
+    if constexpr (detail::absorbs<X>) return stand_in{};
+    else return detail::cast<T, detail::captured<X>>(detail::capture(std::forward<X>(x)));
+}
+
+/// `yes` where the mask is true, else `no`.
+template <class C, class L, class R>
+    requires operands<C, L, R>
+auto where(C&& condition, L&& yes, R&& no) {
+    using namespace detail;
+    if constexpr (absorbs<C, L, R>) return stand_in{};
+    else if constexpr (!is_mask<element_of<C>>) {
+        (void)sizeof(error::where_condition_is_not_a_mask<element_of<C>>);
+        return stand_in{};
+    } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
+        (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else
+        return choice<promote<element_of<L>, element_of<R>>, captured<C>, captured<L>, captured<R>>(
+            capture(std::forward<C>(condition)), capture(std::forward<L>(yes)), capture(std::forward<R>(no)));
+}
+
+}  // namespace heed::inline HEED_TARGET

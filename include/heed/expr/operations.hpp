@@ -1,0 +1,68 @@
+/// The closed list of elementwise operations: what each is called and what it makes of its operands, lane by lane.
+/// `V` is a number or a vector of them; the functions are found where V is defined.
+#pragma once
+
+#include <heed/target.hpp>
+
+#include <cmath>
+#include <cstdint>
+
+namespace heed::inline HEED_TARGET::operations {
+
+// The functions of plain numbers, beside which those of vectors are found by their type.
+using std::abs, std::erf, std::exp, std::log, std::sqrt, std::tanh;
+inline double min(double x, double y) { return x < y || x != x ? x : y; }
+inline double max(double x, double y) { return x > y || x != x ? x : y; }
+inline std::int64_t min(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
+inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
+
+#define HEED_UNARY(NAME, RESULT)                                   \
+    struct NAME {                                                  \
+        static constexpr const char* name = #NAME;                 \
+        template <class V> static auto apply(V x) { return RESULT; } \
+    };
+#define HEED_BINARY(NAME, RESULT)                                       \
+    struct NAME {                                                       \
+        static constexpr const char* name = #NAME;                      \
+        template <class V> static auto apply(V x, V y) { return RESULT; } \
+    };
+
+// arithmetic
+HEED_BINARY(add, x + y)
+HEED_BINARY(subtract, x - y)
+HEED_BINARY(multiply, x* y)
+HEED_BINARY(divide, x / y)
+HEED_BINARY(minimum, min(x, y))
+HEED_BINARY(maximum, max(x, y))
+HEED_UNARY(negate, -x)
+HEED_UNARY(absolute, abs(x))
+
+// functions of floating numbers
+HEED_UNARY(exponential, exp(x))
+HEED_UNARY(logarithm, log(x))
+HEED_UNARY(square_root, sqrt(x))
+HEED_UNARY(reciprocal_square_root, V(1) / sqrt(x))
+HEED_UNARY(hyperbolic_tangent, tanh(x))
+HEED_UNARY(error_function, erf(x))
+HEED_UNARY(logistic, V(1) / (V(1) + exp(-x)))
+HEED_UNARY(rectified, max(x, V(0)))
+HEED_UNARY(sigmoid_weighted, x / (V(1) + exp(-x)))                                   // silu: x * sigmoid(x)
+HEED_UNARY(gauss_weighted, V(0.5) * x * (V(1) + erf(x * V(0.70710678118654752))))    // gelu: x * Phi(x)
+
+// comparisons
+HEED_BINARY(less, x < y)
+HEED_BINARY(less_equal, x <= y)
+HEED_BINARY(greater, x > y)
+HEED_BINARY(greater_equal, x >= y)
+HEED_BINARY(equal, x == y)
+HEED_BINARY(not_equal, x != y)
+
+// logic
+HEED_BINARY(both, x& y)
+HEED_BINARY(either, x | y)
+HEED_UNARY(opposite, !x)
+
+#undef HEED_UNARY
+#undef HEED_BINARY
+
+}  // namespace heed::inline HEED_TARGET::operations
