@@ -45,7 +45,7 @@ struct word_piece_options {
 /// they came. Words with a character outside the alphabet, or of over 100 characters, would be [UNK] and are left out; every
 /// other word of the texts can be encoded.
 ///
-/// Needs some 100 bytes for a distinct word, and while training as much again.
+/// Needs about 100 bytes for each distinct word, and 400 while it trains.
 class word_piece_trainer {
 public:
     /// value_error where an option is out of range.
