@@ -138,6 +138,19 @@ TEST_CASE("masks and numbers convert between float and int") {
     for (int k = 0; k < lanes; ++k) CHECK(back[static_cast<std::size_t>(k)] == (k < 2 ? 1 : 0));
 }
 
+TEMPLATE_TEST_CASE("a square of registers is transposed", "", float, double, int) {
+    using T = TestType;
+    constexpr int lanes = simd<T>::lanes;
+    simd<T> square[lanes];
+    for (int i = 0; i < lanes; ++i) square[i] = simd<T>::iota() + simd<T>(static_cast<T>(100 * i));
+    transpose(square);
+    for (int i = 0; i < lanes; ++i) {
+        T row[lanes];
+        square[i].store(row);
+        for (int j = 0; j < lanes; ++j) CHECK(row[j] == static_cast<T>(100 * j + i));
+    }
+}
+
 TEST_CASE("floor, round and sqrt are those of the standard library, fma rounds once where the machine can") {
     for (const float x : {0.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 2.4999f, 1e7f, -1e10f, 3.7f}) {
         CHECK(at(x, [](auto v) { return floor(v); }) == std::floor(x));

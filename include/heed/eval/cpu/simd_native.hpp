@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "../../bf16.hpp"
 #include "../../target.hpp"
@@ -241,44 +242,72 @@ template <class T> HEED_INLINE vector<T> shifted_right(vector<T> x, int n) {
 #endif
 }
 
-/// Folds the upper half of the lanes onto the lower until one is left: always the same tree.
-template <class T, class F> HEED_INLINE T folded(vector<T> x, F f) {
-    array<T> a = spilled<T>(x);
+#if HEED_VECTOR_REGISTERS
+/// a0 b0 a1 b1 ..., its first half in low and its second in high.
+template <class T, class Raw, int... I>
+HEED_INLINE void interleave(Raw a, Raw b, Raw& low, Raw& high, std::integer_sequence<int, I...>) {
+    constexpr int n = lanes<T>;
+    low = __builtin_shufflevector(a, b, (I / 2 + (I % 2) * n)...);
+    high = __builtin_shufflevector(a, b, (n / 2 + I / 2 + (I % 2) * n)...);
+}
+#endif
+
+/// Exchanges rows and columns of a square of lanes x lanes numbers, one register a row. To interleave row i with row
+/// i + lanes / 2, for all i, is a rotation of the bits of (row, column) by one place; as many of them as a lane's number
+/// has bits exchange the two.
+template <class T> HEED_INLINE void transpose(vector<T> (&rows)[lanes<T>]) {
+#if HEED_VECTOR_REGISTERS
+    constexpr int n = lanes<T>;
+    typedef T raw __attribute__((vector_size(n * sizeof(T))));
+    raw a[n], b[n];
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) a[i] = cast_bits<raw>(rows[i]);
+#pragma GCC unroll 4
+    for (int bit = 1; bit < n; bit *= 2) {
 #pragma GCC unroll 8
-    for (int half = lanes<T> / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) a.at[i] = f(a.at[i], a.at[i + half]);
-    return a.at[0];
-}
-
-template <class T> HEED_INLINE T reduce_add(vector<T> x) {
-#if HEED_AVX512
-    if constexpr (std::is_same_v<T, float>) return _mm512_reduce_add_ps(x);
-    else if constexpr (std::is_same_v<T, double>) return _mm512_reduce_add_pd(x);
-    else return _mm512_reduce_add_epi32(x);
+        for (int i = 0; i < n / 2; ++i) {
+            interleave<T>(a[i], a[i + n / 2], b[2 * i], b[2 * i + 1], std::make_integer_sequence<int, n>());
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < n; ++i) a[i] = b[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < n; ++i) rows[i] = cast_bits<vector<T>>(a[i]);
 #else
-    return folded<T>(x, [](T a, T b) { return static_cast<T>(a + b); });
+    (void)rows;
 #endif
 }
 
-template <class T> HEED_INLINE T reduce_max(vector<T> x) {
-#if HEED_AVX512
-    if constexpr (std::is_same_v<T, float>) return _mm512_reduce_max_ps(x);
-    else if constexpr (std::is_same_v<T, double>) return _mm512_reduce_max_pd(x);
-    else return _mm512_reduce_max_epi32(x);
+#if HEED_VECTOR_REGISTERS
+/// Lane i takes lane (i + by) modulo the number of lanes.
+template <class T, int By, int... I> HEED_INLINE vector<T> rotated(vector<T> x, std::integer_sequence<int, I...>) {
+    typedef T raw __attribute__((vector_size(lanes<T> * sizeof(T))));
+    const raw r = cast_bits<raw>(x);
+    return cast_bits<vector<T>>(__builtin_shufflevector(r, r, ((I + By) % lanes<T>)...));
+}
+#endif
+
+/// f over all lanes, by halves: always the same tree.
+template <class T, int Half, class F> HEED_INLINE T folded(vector<T> x, F f) {
+#if HEED_VECTOR_REGISTERS
+    if constexpr (Half > 0) {
+        return folded<T, Half / 2>(f(x, rotated<T, Half>(x, std::make_integer_sequence<int, lanes<T>>())), f);
+    } else {
+        return x.get(0);
+    }
 #else
-    return folded<T>(x, [](T a, T b) { return a > b ? a : b; });
+    (void)f;
+    return x;
 #endif
 }
 
-template <class T> HEED_INLINE T reduce_min(vector<T> x) {
-#if HEED_AVX512
-    if constexpr (std::is_same_v<T, float>) return _mm512_reduce_min_ps(x);
-    else if constexpr (std::is_same_v<T, double>) return _mm512_reduce_min_pd(x);
-    else return _mm512_reduce_min_epi32(x);
-#else
-    return folded<T>(x, [](T a, T b) { return a < b ? a : b; });
-#endif
-}
+struct plus { template <class V> HEED_INLINE V operator()(V a, V b) const { return a + b; } };
+template <class T> struct greater { HEED_INLINE vector<T> operator()(vector<T> a, vector<T> b) const { return max<T>(a, b); } };
+template <class T> struct lesser { HEED_INLINE vector<T> operator()(vector<T> a, vector<T> b) const { return min<T>(a, b); } };
+
+template <class T> HEED_INLINE T reduce_add(vector<T> x) { return folded<T, lanes<T> / 2>(x, plus()); }
+template <class T> HEED_INLINE T reduce_max(vector<T> x) { return folded<T, lanes<T> / 2>(x, greater<T>()); }
+template <class T> HEED_INLINE T reduce_min(vector<T> x) { return folded<T, lanes<T> / 2>(x, lesser<T>()); }
 
 template <class T> HEED_INLINE bool any(predicate<T> m) {
 #if HEED_VECTOR_REGISTERS

@@ -124,6 +124,14 @@ template <class T> HEED_INLINE simd<T> copysign(simd<T> magnitude, simd<T> sign)
     return from_bits<T>(native::vector<integer>(bits_of(abs(magnitude)) | native::vector<integer>(bits_of(sign) & sign_bit)));
 }
 
+/// Exchanges the rows and columns of a square of lanes x lanes numbers, one register a row.
+template <class T> HEED_INLINE void transpose(simd<T> (&rows)[native::lanes<T>]) {
+    native::vector<T> square[native::lanes<T>];
+    for (int i = 0; i < native::lanes<T>; ++i) square[i] = rows[i].value;
+    native::transpose<T>(square);
+    for (int i = 0; i < native::lanes<T>; ++i) rows[i].value = square[i];
+}
+
 /// int to float, rounded; float to int, cut toward zero.
 template <class To, class From> HEED_INLINE simd<To> convert(simd<From> x) {
     if constexpr (std::is_same_v<To, From>) return x;
