@@ -7,7 +7,9 @@
 #include <heed/nn/parameter.hpp>
 #include <heed/train/gradient_check.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -51,6 +53,21 @@ void fill(auto& tensor, unsigned seed = 1) {
     std::mt19937 random(seed);
     std::normal_distribution<double> normal;
     for (auto& element : tensor) element = static_cast<std::remove_reference_t<decltype(element)>>(normal(random));
+}
+
+/// The waves of tests/golden/layers.py.
+void wave(auto& numbers, double k, double above = 0) {
+    double i = 0;
+    for (auto& number : numbers) number = above + 0.4 * std::sin(0.7 * i++ + k);
+}
+
+/// The largest difference between numbers and the golden ones, and whether there are as many.
+template <std::size_t N>
+double off(const auto& numbers, const double (&golden)[N]) {
+    std::size_t i = 0;
+    double worst = 0;
+    for (const double number : numbers) worst = i < N ? std::max(worst, std::abs(number - golden[i++])) : INFINITY;
+    return i == N ? worst : INFINITY;
 }
 
 /// An input as something to learn, so that its gradient is checked like the parameters'.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../golden/layers.hpp"
 #include "layers.hpp"
 
 using namespace layers;
@@ -90,4 +91,15 @@ TEST_CASE("a label beyond the classes is an error, and a loss over nothing is 0"
     const auto nothing = nn::categorical_cross_entropy<classes>::forward(logits, tensor<int, batch>{-1, -1});
     CHECK(nothing.sum == 0);
     CHECK(nothing.mean() == 0);
+}
+
+TEST_CASE("both losses have PyTorch's values") {
+    struct three : axis<3> {};
+    tensor<double, batch, three> logits(batch{4}), labels(batch{4});
+    wave(logits, 5);
+    logits = 5 * logits;
+    const double sum = nn::categorical_cross_entropy<three>::forward(logits, tensor<int, batch>{2, 0, 1, 1}).sum;
+    CHECK(sum == Approx(golden::layers::cross_entropy[0]).epsilon(1e-14));
+    for (int i = 0; i < 12; ++i) labels.data()[i] = logits.data()[i % 4 * 3 + i / 4] > 0;      // another order than the logits'
+    CHECK(nn::binary_cross_entropy::forward(logits, labels).sum == Approx(golden::layers::binary_cross_entropy[0]).epsilon(1e-14));
 }

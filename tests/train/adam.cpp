@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "../golden/layers.hpp"
 #include "plain_parameters.hpp"
 
 namespace train = heed::train;
@@ -62,4 +63,9 @@ TEST_CASE("AdamW shrinks every weight by the same factor; Adam's L2 hardly pulls
 TEST_CASE("settings of Adam that make no sense are errors in words") {
     CHECK_THROWS_WITH(train::adamw<double>({.beta2 = 1}), Catch::Contains("adamw: beta1 and beta2"));
     CHECK_THROWS_WITH(train::adam<double>({.epsilon = 0}), Catch::Contains("epsilon"));
+}
+
+TEST_CASE("Adam and AdamW take PyTorch's steps") {
+    CHECK(off(four_steps(train::adam<double>({.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .decay = {.weights = 0.1}}), 0.1), golden::layers::adam) < 1e-14);
+    CHECK(off(four_steps(train::adamw<double>({.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .decay = {.weights = 0.1}}), 0.1), golden::layers::adamw) < 1e-14);
 }

@@ -1,6 +1,8 @@
 /// Parameters made of vectors: the trainers need no more than spans of values and gradients.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -56,3 +58,27 @@ struct plain_model {
         part("block", self.block);
     }
 };
+
+/// A parameter after four steps from wave 1 along waves 0, 10, 20 and 30 of tests/golden/layers.py.
+std::vector<double> four_steps(auto optimizer, double rate) {
+    const auto wave = [](double k) {
+        std::vector<double> numbers(5);
+        for (int i = 0; i < 5; ++i) numbers[static_cast<std::size_t>(i)] = 0.4 * std::sin(0.7 * i + k);
+        return numbers;
+    };
+    plain_parameter weight{.numbers = wave(1)};
+    for (int t = 0; t < 4; ++t) {
+        weight.slopes = wave(10 * t);
+        optimizer.step(weight, rate);
+    }
+    return weight.numbers;
+}
+
+/// The largest difference between numbers and the golden ones.
+template <std::size_t N>
+double off(const std::vector<double>& numbers, const double (&golden)[N]) {
+    if (numbers.size() != N) return INFINITY;
+    double worst = 0;
+    for (std::size_t i = 0; i < N; ++i) worst = std::max(worst, std::abs(numbers[i] - golden[i]));
+    return worst;
+}

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "../golden/layers.hpp"
 #include "plain_parameters.hpp"
 
 namespace train = heed::train;
@@ -26,4 +27,9 @@ TEST_CASE("momentum adds the steps before, and Nesterov's looks one ahead") {
 TEST_CASE("settings of SGD that make no sense are errors in words") {
     CHECK_THROWS_WITH(train::sgd<double>({.momentum = 1}), Catch::Contains("momentum must lie in [0, 1)"));
     CHECK_THROWS_WITH(train::sgd<double>({.nesterov = true}), Catch::Contains("Nesterov"));
+}
+
+TEST_CASE("SGD takes PyTorch's steps") {
+    CHECK(off(four_steps(train::sgd<double>({.momentum = 0.9, .decay = {.weights = 0.01}}), 0.1), golden::layers::sgd) < 1e-14);
+    CHECK(off(four_steps(train::sgd<double>({.momentum = 0.9, .nesterov = true}), 0.1), golden::layers::nesterov) < 1e-14);
 }
