@@ -1,8 +1,7 @@
 // One unit of a program whose units are built for different machines.
 #include "unit.hpp"
 
-#include <heed/error.hpp>
-#include <heed/target.hpp>
+#include <heed/heed.hpp>
 
 #define HEED_UNIT_(name) unit_##name
 #define HEED_UNIT(name) HEED_UNIT_(name)
@@ -15,4 +14,17 @@ template <class T>
 
 }  // namespace heed::inline HEED_TARGET
 
-ran HEED_UNIT(UNIT)() { return {HEED_TEXT(HEED_TARGET), heed::built_for(0)}; }
+// The same names in every unit, as two files of one project share them.
+struct query : heed::axis<> {};
+struct key   : heed::axis<> {};
+struct depth : heed::axis<32> {};
+
+ran HEED_UNIT(UNIT)() {
+    using namespace heed;
+    tensor<float, query, depth> q(query{40});
+    tensor<float, key, depth> k(key{50});
+    q = 0.01f * position<query>() - 0.02f * position<depth>();
+    k = 0.03f * position<key>() + broadcast<key>(exp(-0.1f * position<depth>()));
+    tensor<float, query, depth> read = dot<key>(softmax<key>(where(position<key>() <= position<query>(), dot<depth>(q, k), -infinity)), k);
+    return {HEED_TEXT(HEED_TARGET), built_for(0), sum<query, depth>(read)};
+}
