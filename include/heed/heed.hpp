@@ -2,7 +2,6 @@
 #pragma once
 
 #include <heed/language.hpp>
+#include <heed/eval/cpu/backend.hpp>
 #include <heed/eval/reference/backend.hpp>
 #include <heed/nn/parameter.hpp>
-
-namespace heed::inline HEED_TARGET { template <> struct backend_of<host> : reference::backend {}; }

@@ -22,10 +22,11 @@ template <class Op, class T, class X, class G> inline constexpr bool is_row_oper
 template <class T, class X, class G> inline constexpr bool is_row_operation<log_sum<T, X, G>> = true;
 template <bool L, class T, class X, class G> inline constexpr bool is_row_operation<soft<L, T, X, G>> = true;
 
+/// What a row operation reduces over, in the order of its operand.
 template <class X> struct gone_by { using type = axes<>; };
-template <class Op, class T, class X, class G> struct gone_by<reduction<Op, T, X, G>> { using type = G; };
-template <class T, class X, class G> struct gone_by<log_sum<T, X, G>> { using type = G; };
-template <bool L, class T, class X, class G> struct gone_by<soft<L, T, X, G>> { using type = G; };
+template <class Op, class T, class X, class G> struct gone_by<reduction<Op, T, X, G>> { using type = lists::common<typename X::names, G>; };
+template <class T, class X, class G> struct gone_by<log_sum<T, X, G>> { using type = lists::common<typename X::names, G>; };
+template <bool L, class T, class X, class G> struct gone_by<soft<L, T, X, G>> { using type = lists::common<typename X::names, G>; };
 
 /// Every item of X is summed whole, stays whole in the result, or is not there: then a contraction can step through it.
 template <class Items, class Gone, class Result> inline constexpr bool whole_items = true;
@@ -68,6 +69,7 @@ template <class Op, class T, class X> struct operand_list<unary<Op, T, X>> { usi
 template <class T, class X> struct operand_list<cast<T, X>> { using type = axes<X>; };
 template <class Op, class T, class L, class R> struct operand_list<binary<Op, T, L, R>> { using type = axes<L, R>; };
 template <class T, class C, class L, class R> struct operand_list<choice<T, C, L, R>> { using type = axes<C, L, R>; };
+template <class X> struct operand_list<uniform_node<X>> { using type = axes<X>; };
 template <class T, class X, class... A> struct operand_list<broadcasting<T, X, A...>> { using type = axes<X>; };
 template <class Node> using elementwise_operands = typename operand_list<Node>::type;
 
@@ -133,6 +135,13 @@ template <class Node, class Names> constexpr bool runs_along() {
 template <class T, class Items>
 struct contracted : computed<contracted<T, Items>, T, Items> {};
 template <class Slots, int First, class N, class T, class I> auto lower_node(const contracted<T, I>&, const statement<N>&) { return lowered::accumulated<T>{}; }
+
+/// Whether a tree reads memory.
+template <class Node>
+constexpr bool reads_memory() {
+    if constexpr (is_leaf<Node> || is_hard<Node> || is_gather<Node> || is_merging<Node> || is_row_operation<Node>) return true;
+    else return []<class... X>(axes<X...>) { return (reads_memory<X>() || ...); }(elementwise_operands<Node>{});
+}
 
 /// What a leaf of a tree shares with the destination: nothing, the same elements in the same places, or something else.
 enum class sharing { none, in_place, otherwise };

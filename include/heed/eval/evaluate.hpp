@@ -23,9 +23,9 @@ public:
 
     static constexpr bool runs() { return true; }
     template <class T> T* temporary(index count) { return reinterpret_cast<T*>(stack_.take(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)))); }
-    template <bool Wide, int Lane, bool ByColumns, class Tree, class T>
+    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
     void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
-        Backend::template rows<Wide, Lane, ByColumns>(l, tree, target, writes_inner);
+        Backend::template rows<Wide, Lane, Last, ByColumns>(l, tree, target, writes_inner);
     }
     template <class T> void contract(const contraction_call<T>& call) { Backend::contract(call); }
     template <class Slots, class T, class Tree, class Mask> void attend(const attention_call<T>& call, const Tree& tree, const Mask& mask) {

@@ -1,9 +1,10 @@
 /// From names to slots: the sizes of a statement's axes, and the lowering of an expression's tree.
 #pragma once
 
-#include <heed/eval/lowered.hpp>
+#include <heed/eval/interval.hpp>
 #include <heed/expr/axes.hpp>
 #include <heed/expr/lengths.hpp>
+#include <heed/expr/random.hpp>
 
 #include <cstring>
 
@@ -96,6 +97,7 @@ template <class T, class X, class Y, class G> struct mentioned<contraction<T, X,
 template <class T, class X, class Y, class A> struct mentioned<gathered<T, X, Y, A>> { using type = lists::unite<typename mentioned<X>::type, typename mentioned<Y>::type>; };
 template <class T, class X, class... A> struct mentioned<broadcasting<T, X, A...>> { using type = lists::unite<typename mentioned<X>::type, axes<A...>>; };
 template <class T, class X, class B, class C, class A> struct mentioned<merging<T, X, B, C, A>> { using type = lists::unite<typename mentioned<X>::type, axes<A>>; };
+template <class X> struct mentioned<uniform_node<X>> : mentioned<X> {};
 template <class Node> using mentioned_by = typename mentioned<Node>::type;
 
 /// A leaf's strides by slot.
@@ -159,6 +161,15 @@ template <class Slots, int First, class N, class A> auto lower_node(const place<
 template <class Slots, int First, class N, class H, class A> auto lower_node(const lengths_node<H, A>& e, const statement<N>&) {
     return lowered::lengths<lists::place<A, Slots>>{e.holder.memory().offsets};
 }
+template <class Slots, int First, class N, class H, class Items> auto lower_node(const place_in_node<H, Items>& e, const statement<N>&) {
+    lowered::offset<slot_mask<Slots, lists::names<Items>>> low;
+    place_strides<Slots>(low, e.holder.memory(), Items{});
+    return low;
+}
+template <class Slots, int First, class N, class X> auto lower_node(const uniform_node<X>& e, const statement<N>& s) {
+    auto place = lower<Slots, First>(e.x, s);
+    return lowered::uniform<decltype(place)>{std::move(place), e.seed, e.step};
+}
 template <class Slots, int First, class N, class T, class X, class... A> auto lower_node(const broadcasting<T, X, A...>& e, const statement<N>& s) { return lower<Slots, First>(e.x, s); }
 template <class Slots, int First, class N, class Op, class T, class X> auto lower_node(const unary<Op, T, X>& e, const statement<N>& s) {
     return lowered_unary<lowered::kind_of<T>, Op>(lower<Slots, First>(e.x, s));
@@ -203,11 +214,36 @@ template <class Slots, int First, class N, bool Log, class T, class X, class G> 
         return lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(weight)>{nothing, lowered_number(0), weight};
     }
 }
+[[noreturn, gnu::cold]] inline void throw_id_outside(std::string_view name, index id, index rows) {
+    throw value_error("id " + std::to_string(id) + " is outside axis " + std::string(name) + " of size " + std::to_string(rows));
+}
+/// Ids that are made of positions alone are rows of the table, whatever the position.
+template <class Slots, class A, class Ids, class Names>
+void check_positions(const Ids& ids, index rows, const statement<Names>& sizes) {
+    intervals::rectangle all;
+    [&]<class... S>(axes<S...>) {
+        int n = 0;
+        (([&] {
+             const index size = sizes.template of<S>();
+             index most = size;
+             if (size == varies)
+                 for (index s = most = 0; s < sizes.segments; ++s) most = std::max(most, sizes.offsets[s + 1] - sizes.offsets[s]);
+             all.open |= 1u << n;
+             all.range[n++] = {0, static_cast<double>(std::max<index>(most, 1) - 1)};
+         }()),
+         ...);
+    }(Slots{});
+    const auto range = intervals::over(ids, all);
+    if (range.low < 0) throw_id_outside(axis_name<A>(), static_cast<index>(std::max(range.low, -9e18)), rows);
+    if (range.high >= static_cast<double>(rows)) throw_id_outside(axis_name<A>(), static_cast<index>(std::min(range.high, 9e18)), rows);
+}
+
 template <class Slots, int First, class N, class T, class Table, class Ids, class A> auto lower_node(const gathered<T, Table, Ids, A>& e, const statement<N>& s) {
     const auto memory = e.table.memory();
     using items = typename Table::items;
     auto ids = lower<Slots, First>(e.ids, s);
     lowered::gathered<typename Table::element_type, slot_mask<Slots, lists::minus<typename Table::names, axes<A>>>, decltype(ids)> low;
+    if constexpr (!is_leaf<Ids>) check_positions<Slots, A>(ids, memory.size[lists::place<A, items>], s);
     low.ids = ids;
     low.base = memory.data;
     low.step = memory.stride[lists::place<A, items>];

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <heed/expr/reduce.hpp>
+#include <heed/random.hpp>
 
 #include <cstring>
 
@@ -99,6 +100,51 @@ struct lengths {
     void reductions(auto&&) const {}
 };
 
+/// How many elements lie before a place in dense memory.
+template <unsigned Slots>
+struct offset {
+    static constexpr kind result = kind::integer;
+    static constexpr unsigned slots = Slots;
+    static constexpr int reduction_count = 0;
+    index here = 0;
+    index stride[most_slots] = {};
+    index per_row = 0;
+
+    template <int Lane> void seek(const index* at, index row) {
+        here = row * per_row;
+        for (int s = 0; s < most_slots; ++s)
+            if ((Slots >> s & 1) && s != Lane) here += at[s] * stride[s];
+    }
+    template <class C> auto get(const spot& p) const {
+        if constexpr (!(Slots >> C::lane & 1)) return C::count(here);
+        else if (stride[C::lane] == 1) return C::count_from(here + p.lane);
+        else return C::count(here) + C::count_from(p.lane) * C::count(stride[C::lane]);
+    }
+    bool rides(int outer, int inner) const { return !(Slots >> inner & 1) ? !(Slots >> outer & 1) : stride[outer] == 0 && per_row == stride[inner]; }
+    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
+    void reductions(auto&&) const {}
+};
+
+/// A number in [0, 1) for each place: the first draw of random_stream(seed, step, place).
+template <class X>
+struct uniform {
+    static constexpr kind result = kind::floating;
+    static constexpr unsigned slots = X::slots;
+    static constexpr int reduction_count = X::reduction_count;
+    X x;
+    std::uint64_t seed = 0, step = 0;
+
+    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> auto get(const spot& p) const {
+        const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0});
+        return C::uniform({mixed[0], mixed[1]}, x.template get<C>(p));
+    }
+    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
+    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    void reductions(auto&& f) const { x.reductions(f); }
+    void reductions(auto&& f) { x.reductions(f); }
+};
+
 template <kind K>
 struct constant {
     static constexpr kind result = K;
@@ -138,6 +184,9 @@ struct numbers {
     static bool to_mask(auto v) { return v != 0; }
     static bool to_mask(bool v) { return v; }
     template <class V> static V choose(bool m, V a, V b) { return m ? a : b; }
+    static double uniform(philox_key key, std::int64_t place) {
+        return static_cast<double>(uniform_from(philox(key, {0, 0, low_word(static_cast<std::uint64_t>(place)), high_word(static_cast<std::uint64_t>(place))})[0]));
+    }
     static std::int64_t divide(std::int64_t a, std::int64_t b) { return b == 0 ? 0 : a / b; }
 };
 
@@ -375,6 +424,7 @@ inline void find_place(const loops& l, int first, int last, index number, cursor
     for (int s = last - 1; s >= first; --s) {
         if (pair && s == l.segment) continue;
         const index size = pair && s == l.within ? l.offsets[l.segments()] : l.size[s];
+        if (size == 1 && !pair) { c.at[s] = 0; continue; }
         const index here = number % size;
         number /= size;
         if (pair && s == l.within) {

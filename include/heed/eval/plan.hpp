@@ -40,9 +40,6 @@ auto plus_destination(const strided<T, R>& to, Items, const Node& node) {
     return binary<operations::add, T, self, Node>(self(by_pointer<T, R>{to}), node);
 }
 
-[[noreturn, gnu::cold]] inline void throw_id_outside(std::string_view name, index id, index rows) {
-    throw value_error("id " + std::to_string(id) + " is outside axis " + std::string(name) + " of size " + std::to_string(rows));
-}
 /// Every id is a row of the table.
 template <int R>
 void check_ids(const strided<const std::int32_t, R>& ids, index rows, std::string_view name) {
@@ -57,7 +54,11 @@ void check_ids(const strided<const std::int32_t, R>& ids, index rows, std::strin
 template <class Item, class Names>
 index item_size(const statement<Names>& sizes) {
     if constexpr (is_ragged<Item>) return sizes.offsets[sizes.segments];
-    else return sizes.template of<Item>();
+    else {
+        const index size = sizes.template of<Item>();
+        if (size == varies) throw shape_error("axis " + std::string(axis_name<Item>()) + " is ragged: a result over it needs its batch as well");
+        return size;
+    }
 }
 
 /// Dense memory for a result of these items, from the executor.
@@ -114,8 +115,9 @@ auto settle(Exec& exec, const Node& node, const statement<Names>& sizes) {
     } else if constexpr (is_gather<Node>) {
         auto table = as_leaf(exec, node.table, sizes);
         const index rows = table.memory().size[lists::place<gather_axis<Node>, typename decltype(table)::items>];
-        auto ids = checked_ids<gather_axis<Node>>(exec, node.ids, rows, sizes);
-        return gathered<typename Node::element_type, decltype(table), decltype(ids), gather_axis<Node>>(std::move(table), std::move(ids));
+        const auto with = [&](auto ids) { return gathered<typename Node::element_type, decltype(table), decltype(ids), gather_axis<Node>>(table, std::move(ids)); };
+        if constexpr (reads_memory<std::remove_cvref_t<decltype(node.ids)>>()) return with(checked_ids<gather_axis<Node>>(exec, node.ids, rows, sizes));
+        else return with(node.ids);                 // positions alone: they are checked where the tree is lowered
     } else if constexpr (is_merging<Node>) return as_leaf(exec, node, sizes);
     else if constexpr (requires { node.map(inside); }) return node.map(inside);
     else return node;
@@ -154,8 +156,7 @@ lowered::loops make_loops(axes<Slot...>, int outer, const statement<Names>& size
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, const statement<Names>& sizes) {
     using own = lists::names<Items>;
-    using first = typename row_axes<Node>::type;
-    using gone = lists::common<mentioned_by<Node>, first>;
+    using gone = typename row_axes<Node>::type;
     using rest = lists::minus<own, gone>;
     using slots = lists::join<rest, gone>;
     constexpr bool reduces = gone::size > 0, writes_inner = !reduces || lists::inside<gone, own>;
@@ -179,7 +180,7 @@ void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, 
             else return false;
         }();
         constexpr int lane = by_columns ? rest::size - 1 : (slots::size > 0 ? slots::size - 1 : 0);
-        exec.template rows<wide_lanes, lane, by_columns>(l, tree, target, writes_inner);
+        exec.template rows<wide_lanes, lane, (slots::size > 0 ? slots::size - 1 : 0), by_columns>(l, tree, target, writes_inner);
     }
 }
 

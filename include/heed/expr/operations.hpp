@@ -45,7 +45,7 @@ HEED_UNARY(reciprocal_square_root, V(1) / sqrt(x))
 HEED_UNARY(hyperbolic_tangent, tanh(x))
 HEED_UNARY(error_function, erf(x))
 HEED_UNARY(logistic, V(1) / (V(1) + exp(-x)))
-HEED_UNARY(rectified, max(x, V(0)))
+HEED_UNARY(rectified, max(V(0), x))
 HEED_UNARY(sigmoid_weighted, x / (V(1) + exp(-x)))                                   // silu: x * sigmoid(x)
 HEED_UNARY(gauss_weighted, V(0.5) * x * (V(1) + erf(x * V(0.70710678118654752))))    // gelu: x * Phi(x)
 

@@ -188,7 +188,10 @@ template <class T> HEED_INLINE vector<T> max(vector<T> a, vector<T> b) {
 #undef HEED_X86
 
 template <class T> HEED_INLINE vector<T> sqrt(vector<T> x) {
-#if HEED_VECTOR_REGISTERS
+#if HEED_AVX512
+    if constexpr (sizeof(T) == 4) return _mm512_maskz_sqrt_ps(every<__mmask16>, x);
+    else return _mm512_maskz_sqrt_pd(every<__mmask8>, x);
+#elif HEED_VECTOR_REGISTERS
     return xsimd::sqrt(x);
 #else
     return std::sqrt(x);
@@ -216,7 +219,9 @@ template <class T> HEED_INLINE vector<T> round(vector<T> x) {
 }
 
 HEED_INLINE vector<float> to_float(vector<std::int32_t> x) {
-#if HEED_VECTOR_REGISTERS
+#if HEED_AVX512
+    return _mm512_maskz_cvtepi32_ps(every<__mmask16>, x);
+#elif HEED_VECTOR_REGISTERS
     return xsimd::to_float(x);
 #else
     return static_cast<float>(x);
@@ -225,7 +230,9 @@ HEED_INLINE vector<float> to_float(vector<std::int32_t> x) {
 
 /// Cut toward zero; undefined outside the range of int.
 HEED_INLINE vector<std::int32_t> to_int(vector<float> x) {
-#if HEED_VECTOR_REGISTERS
+#if HEED_AVX512
+    return _mm512_maskz_cvttps_epi32(every<__mmask16>, x);
+#elif HEED_VECTOR_REGISTERS
     return xsimd::to_int(x);
 #else
     return static_cast<std::int32_t>(x);

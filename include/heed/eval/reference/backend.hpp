@@ -9,7 +9,7 @@
 namespace heed::inline HEED_TARGET::reference {
 
 struct backend {
-    template <bool Wide, int Lane, bool ByColumns, class Tree, class T>
+    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
     static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
         reference::rows<Lane>(l, tree, target, writes_inner);
     }

@@ -1,0 +1,61 @@
+/// The backend of the host: registers, threads, and kernels that an expert would have written.
+#pragma once
+
+#include <heed/eval/calls.hpp>
+#include <heed/eval/cpu/attention_score.hpp>
+#include <heed/eval/cpu/gemm.hpp>
+#include <heed/eval/cpu/rows.hpp>
+#include <heed/eval/evaluate.hpp>
+
+namespace heed::inline HEED_TARGET::cpu {
+
+inline axis_group group_of(const heed::detail::axis_set& set) {
+    axis_group g;
+    for (int i = 0; i < set.count; ++i) g.add(set.size[i], set.a[i], set.b[i], set.c[i]);
+    return g;
+}
+
+struct backend {
+    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
+    static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+        cpu::rows<Wide, Lane, Last, ByColumns>(l, tree, target, writes_inner);
+    }
+
+    template <class T>
+    static void contract(const heed::detail::contraction_call<T>& call) {
+        contraction<T> x;
+        x.a = call.a, x.b = call.b, x.c = call.c;
+        x.batch = group_of(call.batch), x.rows = group_of(call.rows), x.columns = group_of(call.columns), x.depth = group_of(call.depth);
+        x.accumulate = call.accumulate;
+        struct both { heed::detail::epilogue<T> finish; } state{call.finish};
+        if (call.finish.apply) {
+            x.epilogue.context = &state;
+            x.epilogue.run = [](const void* context, index batch, index row, index column, int rows, int columns, T* tile, index stride) {
+                const auto& finish = static_cast<const both*>(context)->finish;
+                finish.apply(finish.context, batch, row, column, rows, columns, tile, stride);
+            };
+        }
+        cpu::contract(x);
+    }
+
+    template <class Slots, class T, class Tree, class Mask>
+    static void attend(const heed::detail::attention_call<T>& call, const Tree& tree, const Mask& mask) { cpu::attend<Slots>(call, tree, mask); }
+    template <class Slots, class T, class Tree, class Mask>
+    static void attend_backward(const heed::detail::attention_call<T>& call, const Tree& tree, const Mask& mask) { cpu::attend_backward<Slots>(call, tree, mask); }
+
+    /// A row of a finished tile through the tree of an epilogue.
+    template <int Lane, class Tree, class T>
+    static void finish_row(const Tree& tree, T* row, index column, index columns) {
+        using context = lanes<T, Lane>;
+        for (index j = 0; j < columns; j += context::width) {
+            const int n = static_cast<int>(std::min<index>(context::width, columns - j));
+            context::store(row + j, 1, n, tree.template get<context>(lowered::spot{column + j, n, row - column}));
+        }
+    }
+};
+
+}  // namespace heed::inline HEED_TARGET::cpu
+
+namespace heed::inline HEED_TARGET {
+template <> struct backend_of<host> : cpu::backend {};
+}  // namespace heed::inline HEED_TARGET

@@ -1,0 +1,327 @@
+/// Row programs in registers: for every row its reductions, then the trees on them, while the row is in cache.
+///
+/// By rows, the lanes run along the row that is reduced; by columns, along the last axis beside it, so that sums over an
+/// outer axis read memory in its order. A row that is alone is cut into pieces of fixed length whose sums are added in
+/// order: the bits depend on the sizes, never on the threads.
+#pragma once
+
+#include <heed/eval/cpu/lanes.hpp>
+#include <heed/eval/cpu/parallel.hpp>
+#include <heed/eval/cpu/workspace.hpp>
+
+#include <cstring>
+
+namespace heed::inline HEED_TARGET::cpu {
+
+namespace row_programs {
+
+/// Elements that one call of a parallel loop takes at least.
+inline constexpr index grain = 8192;
+
+/// Which earlier reduction a reduction repeats; its own number where none.
+template <class Tree>
+void find_repeats(const Tree& tree, int* same_as) {
+    tree.reductions([&](const auto& later) { same_as[later.number] = later.number; });
+    tree.reductions([&](const auto& later) {
+        tree.reductions([&](const auto& earlier) {
+            using one = std::remove_cvref_t<decltype(later)>;
+            using other = std::remove_cvref_t<decltype(earlier)>;
+            if constexpr (one::number > other::number && std::is_same_v<decltype(later.x), decltype(earlier.x)> &&
+                          std::is_same_v<typename one::operation, typename other::operation>) {
+                if (same_as[one::number] == one::number && std::memcmp(&later.x, &earlier.x, sizeof(later.x)) == 0) same_as[one::number] = same_as[other::number];
+            }
+        });
+    });
+}
+
+/// The inner loops but the last, and the length of the last.
+struct inner_loops {
+    const lowered::loops& l;
+    index rows(const lowered::cursor&) const { return lowered::count_places(l, l.outer, l.slots - 1); }
+    index length(const lowered::cursor& c) const { return l.slots - 1 == l.within ? l.length(c.at[l.segment]) : l.size[l.slots - 1]; }
+};
+
+/// Elements of a row, all inner loops together.
+inline double row_elements(const lowered::loops& l, const lowered::cursor& c) {
+    double n = 1;
+    for (int s = l.outer; s < l.slots; ++s) {
+        if (s == l.within) n *= l.segment < l.outer ? static_cast<double>(l.length(c.at[l.segment])) : static_cast<double>(l.offsets[l.segments()]);
+        else if (s == l.segment) continue;
+        else n *= static_cast<double>(l.size[s]);
+    }
+    return n;
+}
+
+/// Four sums side by side over `length` lanes of a tree, from lane `first`.
+template <class C, class Op, class X>
+HEED_INLINE typename C::floating fold(const X& x, index first, index length, const void* reduced, typename C::floating sum) {
+    using V = typename C::floating;
+    constexpr int w = C::width;
+    const V identity(static_cast<typename C::scalar>(Op::identity));
+    V a = sum, b = identity, c = identity, d = identity;
+    index i = 0;
+    for (; i + 4 * w <= length; i += 4 * w) {
+        a = Op::combine(a, x.template get<C>(lowered::spot{first + i, w, reduced}));
+        b = Op::combine(b, x.template get<C>(lowered::spot{first + i + w, w, reduced}));
+        c = Op::combine(c, x.template get<C>(lowered::spot{first + i + 2 * w, w, reduced}));
+        d = Op::combine(d, x.template get<C>(lowered::spot{first + i + 3 * w, w, reduced}));
+    }
+    for (; i + w <= length; i += w) a = Op::combine(a, x.template get<C>(lowered::spot{first + i, w, reduced}));
+    if (i < length) {
+        const int n = static_cast<int>(length - i);
+        b = Op::combine(b, select(C::truth::first(n), x.template get<C>(lowered::spot{first + i, n, reduced}), identity));
+    }
+    return Op::combine(Op::combine(a, b), Op::combine(c, d));
+}
+
+template <class Op, class F>
+F across(simd<F> v) {
+    if constexpr (std::is_same_v<Op, operations::highest>) return reduce_max(v);
+    else if constexpr (std::is_same_v<Op, operations::lowest>) return reduce_min(v);
+    else return reduce_add(v);
+}
+
+/// One reduction over inner places [first, last) of a row, or over all of them.
+template <class C, class Op, class X>
+typename C::floating reduce_row(const lowered::loops& l, X& x, const lowered::cursor& row, const void* reduced) {
+    using V = typename C::floating;
+    V sum(static_cast<typename C::scalar>(Op::identity));
+    lowered::cursor c = row;
+    const inner_loops inner{l};
+    const index rows = inner.rows(row);
+    for (index r = 0; r < rows; ++r) {
+        lowered::find_place(l, l.outer, l.slots - 1, r, c);
+        x.template seek<C::lane>(c.at, c.row);
+        sum = fold<C, Op>(x, 0, inner.length(c), reduced, sum);
+    }
+    return sum;
+}
+
+template <class C, class Tree, class T>
+HEED_INLINE void write_lanes(const Tree& tree, const lowered::target<T>& out, index first, index length, const void* reduced) {
+    constexpr int w = C::width;
+    const index stride = out.stride[C::lane];
+    index i = first;
+    const index last = first + length;
+    for (; i + 2 * w <= last; i += 2 * w) {
+        const auto one = tree.template get<C>(lowered::spot{i, w, reduced});
+        const auto two = tree.template get<C>(lowered::spot{i + w, w, reduced});
+        C::store(out.here + i * stride, stride, w, one);
+        C::store(out.here + (i + w) * stride, stride, w, two);
+    }
+    for (; i < last; i += w) {
+        const int n = static_cast<int>(std::min<index>(w, last - i));
+        C::store(out.here + i * stride, stride, n, tree.template get<C>(lowered::spot{i, n, reduced}));
+    }
+}
+
+/// All reductions of a row, one after another, each in every lane.
+template <class C, class Tree>
+void reduce_all(const lowered::loops& l, Tree& tree, const lowered::cursor& row, const int* same_as, typename C::floating* reduced) {
+    bool done[Tree::reduction_count + 1] = {};
+    tree.reductions([&](auto& r) {
+        using R = std::remove_cvref_t<decltype(r)>;
+        using op = typename R::operation;
+        constexpr int k = R::number;
+        if (done[k]) return;
+        done[k] = true;
+        if constexpr (k > 0)
+            if (same_as[k] != k) { reduced[k] = reduced[same_as[k]]; return; }
+        const auto total = across<op>(reduce_row<C, op>(l, r.x, row, reduced));
+        reduced[k] = op::finish(typename C::floating(total), row_elements(l, row));
+    });
+}
+
+/// A single sum over everything, in pieces of fixed length.
+template <class C, class Tree, class T>
+void one_long_row(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
+    using V = typename C::floating;
+    V reduced[1];
+    Tree result = tree;
+    result.reductions([&](auto& r) {
+        using op = typename std::remove_cvref_t<decltype(r)>::operation;
+        const inner_loops inner{l};
+        const index rows = inner.rows({});
+        index longest = 0, pieces = 1;
+        if (l.within == l.slots - 1 && l.segment >= 0) longest = 0;
+        else longest = l.size[l.slots - 1], pieces = std::max<index>(1, (longest + grain - 1) / grain);
+        const index together = pieces > 1 ? 1 : std::max<index>(1, grain / std::max<index>(1, longest));
+        const index jobs = (rows + together - 1) / together * pieces;
+        scratch<typename C::scalar> sums(static_cast<std::size_t>(std::max<index>(jobs, 1)));
+        typename C::scalar* out = sums.data();
+        parallel_for(jobs, static_cast<double>(grain) * 8, [&](index job) {
+            auto x = r.x;
+            lowered::cursor c;
+            V sum(static_cast<typename C::scalar>(op::identity));
+            const index piece = job % pieces, begin = job / pieces * together;
+            for (index i = begin; i < std::min(rows, begin + together); ++i) {
+                lowered::find_place(l, l.outer, l.slots - 1, i, c);
+                x.template seek<C::lane>(c.at, c.row);
+                const index whole = inner.length(c), from = piece * grain;
+                sum = fold<C, op>(x, pieces > 1 ? from : 0, pieces > 1 ? std::min(grain, whole - from) : whole, nullptr, sum);
+            }
+            out[job] = across<op>(sum);
+        });
+        double total = op::identity;
+        for (index job = 0; job < jobs; ++job) total = op::combine(total, static_cast<double>(out[job]));
+        reduced[0] = V(static_cast<typename C::scalar>(op::finish(total, row_elements(l, {}))));
+    });
+    lowered::target<T> out = target;
+    const lowered::cursor c;
+    result.template seek<C::lane>(c.at, c.row);
+    out.template seek<lowered::no_lane>(c.at, c.row);
+    C::store(out.here, 1, 1, result.template get<C>(lowered::spot{0, 1, reduced}));
+}
+
+template <class C, class Tree, class T>
+void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+    using V = typename C::floating;
+    constexpr int count = Tree::reduction_count;
+    int same_as[count + 1] = {};
+    if constexpr (count > 0) find_repeats(tree, same_as);
+    const index rows = lowered::count_places(l, 0, l.outer);
+    const double each = row_elements(l, {});
+    const inner_loops inner{l};
+
+    if constexpr (count == 0) {
+        // Elementwise: one inner loop, cut where it is long.
+        const index length = l.within == l.slots - 1 && l.segment >= 0 ? 0 : l.size[l.slots - 1];
+        const index pieces = length > 2 * grain ? (length + grain - 1) / grain : 1;
+        const index together = pieces > 1 ? 1 : std::max<index>(1, grain / std::max<index>(1, length));
+        parallel_for((rows + together - 1) / together * pieces, static_cast<double>(std::max<index>(grain, 1)) * 8, [&](index job) {
+            Tree t = tree;
+            lowered::target<T> out = target;
+            lowered::cursor c;
+            const index piece = job % pieces, begin = job / pieces * together;
+            for (index r = begin; r < std::min(rows, begin + together); ++r) {
+                lowered::find_place(l, 0, l.outer, r, c);
+                t.template seek<C::lane>(c.at, c.row);
+                out.template seek<C::lane>(c.at, c.row);
+                const index whole = inner.length(c), from = piece * grain;
+                write_lanes<C>(t, out, pieces > 1 ? from : 0, pieces > 1 ? std::min(grain, whole - from) : whole, nullptr);
+            }
+        });
+    } else {
+        const bool alone = count == 1 && rows == 1 && !writes_inner && each > 4 * grain;
+        if (alone) return one_long_row<C>(l, tree, target);
+        const index together = std::max<index>(1, static_cast<index>(grain / std::max(1.0, each)));
+        parallel_for((rows + together - 1) / together, std::max(each, double(grain)) * 8, [&](index job) {
+            Tree t = tree;
+            lowered::target<T> out = target;
+            lowered::cursor c;
+            V reduced[Tree::reduction_count];
+            for (index r = job * together; r < std::min(rows, (job + 1) * together); ++r) {
+                lowered::find_place(l, 0, l.outer, r, c);
+                reduce_all<C>(l, t, c, same_as, reduced);
+                if (writes_inner) {
+                    lowered::cursor within = c;
+                    for (index i = 0, n = inner.rows(c); i < n; ++i) {
+                        lowered::find_place(l, l.outer, l.slots - 1, i, within);
+                        t.template seek<C::lane>(within.at, within.row);
+                        out.template seek<C::lane>(within.at, within.row);
+                        write_lanes<C>(t, out, 0, inner.length(within), reduced);
+                    }
+                } else {
+                    c.at[C::lane] = 0;
+                    t.template seek<C::lane>(c.at, c.row);
+                    out.template seek<lowered::no_lane>(c.at, c.row);
+                    C::store(out.here, 1, 1, t.template get<C>(lowered::spot{0, 1, reduced}));
+                }
+            }
+        });
+    }
+}
+
+/// The inner places of a row, where a ragged sequence's length may follow from the row.
+inline index count_inner(const lowered::loops& l, const lowered::cursor& row) {
+    index n = lowered::count_places(l, l.outer, l.slots);
+    if (l.within >= l.outer && l.segment < l.outer) n *= l.length(row.at[l.segment]);
+    return n;
+}
+inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c) {
+    if (l.within >= l.outer && l.segment < l.outer && l.segment >= 0) {
+        for (int s = l.slots - 1; s >= l.outer; --s) {
+            const index size = s == l.within ? l.length(c.at[l.segment]) : l.size[s];
+            c.at[s] = number % size;
+            number /= size;
+        }
+    } else lowered::find_place(l, l.outer, l.slots, number, c);
+}
+
+/// Columns of a chunk: registers side by side that go down the rows together.
+inline constexpr int chunk = 8;
+
+template <class C, class Tree, class T>
+void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+    using V = typename C::floating;
+    constexpr int count = Tree::reduction_count, w = C::width;
+    int same_as[count + 1] = {};
+    find_repeats(tree, same_as);
+    // The lane slot is the last outer one; the others number the rows.
+    const index length = l.size[C::lane], chunks = (length + chunk * w - 1) / (chunk * w);
+    const index rows = lowered::count_places(l, 0, C::lane);
+    const double cost = row_elements(l, {}) * static_cast<double>(std::min<index>(length, chunk * w));
+    parallel_for(rows * chunks, cost * 2, [&](index job) {
+        Tree t = tree;
+        lowered::target<T> out = target;
+        lowered::cursor row;
+        lowered::find_place(l, 0, C::lane, job / chunks, row);
+        const index first = job % chunks * chunk * w, columns = std::min<index>(chunk * w, length - first);
+        const int registers = static_cast<int>((columns + w - 1) / w);
+        const auto count_of = [&](int u) { return static_cast<int>(std::min<index>(w, columns - u * w)); };
+        V reduced[Tree::reduction_count * chunk];
+        const index places = count_inner(l, row);
+        bool done[Tree::reduction_count + 1] = {};
+        t.reductions([&](auto& r) {
+            using R = std::remove_cvref_t<decltype(r)>;
+            using op = typename R::operation;
+            constexpr int k = R::number;
+            if (done[k]) return;
+            done[k] = true;
+            V* sums = reduced + k * chunk;
+            if constexpr (k > 0)
+                if (same_as[k] != k) {
+                    for (int u = 0; u < registers; ++u) sums[u] = reduced[same_as[k] * chunk + u];
+                    return;
+                }
+            for (int u = 0; u < registers; ++u) sums[u] = V(static_cast<typename C::scalar>(op::identity));
+            lowered::cursor c = row;
+            for (index i = 0; i < places; ++i) {
+                find_inner(l, i, c);
+                r.x.template seek<C::lane>(c.at, c.row);
+                for (int u = 0; u < registers; ++u)
+                    sums[u] = op::combine(sums[u], r.x.template get<C>(lowered::spot{first + u * w, count_of(u), reduced + u}));
+            }
+            for (int u = 0; u < registers; ++u) sums[u] = op::finish(sums[u], static_cast<double>(places));
+        });
+        const auto write = [&](const lowered::cursor& c) {
+            t.template seek<C::lane>(c.at, c.row);
+            out.template seek<C::lane>(c.at, c.row);
+            const index stride = out.stride[C::lane];
+            for (int u = 0; u < registers; ++u)
+                C::store(out.here + (first + u * w) * stride, stride, count_of(u), t.template get<C>(lowered::spot{first + u * w, count_of(u), reduced + u}));
+        };
+        if (writes_inner) {
+            lowered::cursor c = row;
+            for (index i = 0; i < places; ++i) {
+                find_inner(l, i, c);
+                write(c);
+            }
+        } else write(row);
+    });
+}
+
+}  // namespace row_programs
+
+/// Lane: the slot that lanes run along; Last: the last slot, which they run along where a ragged sequence has slot Lane.
+template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
+void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+    using F = std::conditional_t<Wide, double, float>;
+    lowered::simplify(l, tree, target);
+    if constexpr (ByColumns) {
+        if (l.within == Lane || l.segment == Lane) return row_programs::by_rows<lanes<F, Last>>(l, tree, target, writes_inner);
+        row_programs::by_columns<lanes<F, Lane, row_programs::chunk>>(l, tree, target, writes_inner);
+    } else row_programs::by_rows<lanes<F, Lane>>(l, tree, target, writes_inner);
+}
+
+}  // namespace heed::inline HEED_TARGET::cpu
