@@ -111,10 +111,14 @@ void multiply_block(const matrix_product<T>& x, const depth_step<T>& s, std::ptr
     const bool pack_rows = s.along_a != nullptr;
     scratch<T> strips(pack_rows ? static_cast<std::size_t>(rows * s.size) : 0);
     if (pack_rows) {
-        for (std::ptrdiff_t r = 0; r < rows;) {
-            const int height = rows_of_next_tile(rows - r);
-            pack_strip(strips.data() + r * s.size, height, height, x.a, &row_a[static_cast<std::size_t>(r)], s.along_a, s.size);
-            r += height;
+        constexpr std::ptrdiff_t at_once = 32;  // lines of a that stay in the first cache while all strips are cut from them
+        for (std::ptrdiff_t k = 0; k < s.size; k += at_once) {
+            const std::ptrdiff_t size = std::min(at_once, s.size - k);
+            for (std::ptrdiff_t r = 0; r < rows;) {
+                const int height = rows_of_next_tile(rows - r);
+                pack_strip(strips.data() + r * s.size + k * height, height, height, x.a, &row_a[static_cast<std::size_t>(r)], s.along_a + k, size);
+                r += height;
+            }
         }
     }
 
@@ -209,7 +213,7 @@ template <class T> void multiply_steps(const matrix_product<T>& x, std::ptrdiff_
             }
             if (!x.packed && (!b_as_it_lies || tail)) {
                 b_depth.offsets(s.first, s.size, along_b.data());
-                pack_columns(strips.data(), x.b, b_columns, x.n, b_as_it_lies ? tiles - 1 : first_tile, last_tile, along_b.data(), s.size, s.size);
+                pack_columns(strips.data(), x.b, b_columns, x.n, b_as_it_lies ? tiles - 1 : first_tile, last_tile, along_b.data(), s.size);
             }
 
             // Blocks of rows that fit the cache, as many for each thread; where rows are few, threads share the columns.
@@ -285,14 +289,21 @@ template <class T> void multiply_deep(const matrix_product<T>& x, std::ptrdiff_t
     });
 }
 
-/// At most four columns, or at most four rows, of contiguous depth: each number of c is one sum along registers.
+/// At most four columns, or at most four rows, and the other operand's depth is contiguous: each number of c is one sum
+/// along registers.
 template <class T> void multiply_few(const matrix_product<T>& x, bool few_rows) {
     const int few = static_cast<int>(few_rows ? x.m : x.n);
     const int held = few == 3 ? 4 : few;
     const std::ptrdiff_t many = few_rows ? x.n : x.m;
-    const places few_places = few_rows ? in_a(x.rows) : in_b(x.columns), few_depth = few_rows ? in_a(x.depth) : in_b(x.depth);
+    places few_places = few_rows ? in_a(x.rows) : in_b(x.columns), few_depth = few_rows ? in_a(x.depth) : in_b(x.depth);
+    const T* from = few_rows ? x.a : x.b;
+    const std::ptrdiff_t one = 1, line = packed_width<T>(few);
+    if (x.packed) {
+        few_places = {1, &x.n, &one};
+        few_depth = {1, &x.k, &line};
+        from = x.packed->strip(0, 0);
+    }
     const places many_places = few_rows ? in_b(x.columns) : in_a(x.rows);
-    const T* const from = few_rows ? x.a : x.b;
 
     const auto depth = static_cast<std::size_t>(x.k);
     scratch<std::ptrdiff_t> along(depth);
@@ -334,9 +345,9 @@ template <class T> void multiply_few(const matrix_product<T>& x, bool few_rows) 
 template <class T> void multiply(const matrix_product<T>& x) {
     const bool a_runs = in_a(x.depth).even() && in_a(x.depth).innermost_stride() == 1;
     const bool b_runs = in_b(x.depth).even() && in_b(x.depth).innermost_stride() == 1;
-    if (!x.packed && x.k >= 2 * simd<T>::lanes) {
+    if (x.k >= 2 * simd<T>::lanes) {
         if (x.n <= most_few && a_runs) return multiply_few(x, false);
-        if (x.m <= most_few && b_runs) return multiply_few(x, true);
+        if (x.m <= most_few && b_runs && !x.packed) return multiply_few(x, true);
     }
     constexpr std::ptrdiff_t deep = 4 * longest_depth<T>, small = std::ptrdiff_t(1) << 17;
     if (x.k >= deep && x.m * x.n <= small) multiply_deep(x, std::min<std::ptrdiff_t>(16, x.k / (2 * longest_depth<T>)));
@@ -358,7 +369,7 @@ template <class T> void contract(const contraction<T>& x) {
     axis_group batch = coalesced(x.batch);
 
     const bool plain = !x.packed && !x.bias && !x.epilogue.run;
-    if (plain && in_c(y.rows).innermost_stride() == 1 && in_c(y.columns).innermost_stride() != 1 && y.columns.count > 0) {
+    if (plain && in_c(y.rows).innermost_stride() == 1 && in_c(y.columns).innermost_stride() != 1) {
         // c lies with its rows as neighbours: the transposed product writes them as columns.
         std::swap(y.a, y.b);
         const axis_group rows = y.rows;

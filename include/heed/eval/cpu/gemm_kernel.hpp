@@ -32,8 +32,9 @@ template <class T> struct tile_product {
 
 template <class T, int Rows, int Vectors> void multiply_tile(const tile_product<T>& p) {
     constexpr int lanes = simd<T>::lanes;
-    // An addition takes four cycles or more, and two can start in each: small tiles take several steps side by side.
-    constexpr int ways = Rows * Vectors >= 8 ? 1 : Rows * Vectors >= 4 ? 2 : 4;
+    // A sum waits some four cycles for its next term: narrow tiles take several steps side by side, as the registers allow.
+    // How many depends on the columns alone, so that it does not matter to the bits of a row which tile it falls to.
+    constexpr int ways = tile_vectors / Vectors;
     simd<T> sum[ways][Rows][Vectors];
     const T* a[Rows];
 #pragma GCC unroll 8
@@ -108,9 +109,10 @@ template <class T, int Rows, int Vectors> void multiply_tile(const tile_product<
     }
 }
 
-/// How many of the rows that are left the next tile takes.
+/// How many of the rows that are left the next tile takes. The columns of b pass once for each tile, so eight are four and
+/// four, not six and two.
 inline constexpr int rows_of_next_tile(std::ptrdiff_t left) {
-    return left >= tile_rows ? tile_rows : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    return left >= tile_rows && left != 8 ? tile_rows : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 /// How many registers hold this many columns of a tile: 1, 2 or 4.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "gemm_kernel.hpp"
@@ -121,6 +122,10 @@ void pack_strip(T* to, int width, int step, const T* from, const std::ptrdiff_t*
     constexpr int lanes = simd<T>::lanes;
     if (neighbours(across, width)) {
         from += across[0];
+        if (width == tile_rows && step == tile_rows) {  // of a known length, a copy is two moves
+            for (std::ptrdiff_t k = 0; k < depth; ++k, to += step) std::memcpy(to, from + along_depth[k], tile_rows * sizeof(T));
+            return;
+        }
         for (std::ptrdiff_t k = 0; k < depth; ++k, to += step) {
             copy_numbers(to, from + along_depth[k], width);
             for (int lane = width; lane < step; ++lane) to[lane] = T(0);
@@ -160,16 +165,25 @@ template <class T> int columns_of_tile(std::ptrdiff_t n, std::ptrdiff_t p) {
 template <class T> int packed_width(int columns) { return vectors_of<T>(columns) * simd<T>::lanes; }
 
 /// Packs tiles first to last of b, which has n columns, for depth places k to k + depth. Tile p lands at
-/// to + (p - first) * tile_columns * reserved, so that a caller can fill `reserved` places in several calls.
+/// to + (p - first) * tile_columns * depth.
 template <class T>
 void pack_columns(T* to, const T* b, const places& columns, std::ptrdiff_t n, std::ptrdiff_t first, std::ptrdiff_t last,
-                  const std::ptrdiff_t* along_depth, std::ptrdiff_t depth, std::ptrdiff_t reserved) {
-    parallel_for(last - first, 4.0 * static_cast<double>(tile_columns<T> * depth), [=](std::ptrdiff_t i) {
-        const std::ptrdiff_t p = first + i;
-        const int width = columns_of_tile<T>(n, p);
-        std::ptrdiff_t across[tile_columns<T>];
-        columns.offsets(p * tile_columns<T>, width, across);
-        pack_strip(to + i * tile_columns<T> * reserved, width, packed_width<T>(width), b, across, along_depth, depth);
+                  const std::ptrdiff_t* along_depth, std::ptrdiff_t depth) {
+    const std::ptrdiff_t start = first * tile_columns<T>, end = std::min(n, last * tile_columns<T>);
+    scratch<std::ptrdiff_t> across(static_cast<std::size_t>(end - start));
+    columns.offsets(start, end - start, across.data());
+    // Memory is read in its own order: some lines of b across all tiles, or one tile after the other along the depth.
+    const bool lines = columns.innermost_stride() == 1;
+    const std::ptrdiff_t tiles_at_once = lines ? last - first : 1, depth_at_once = lines ? 64 : depth;
+    const std::ptrdiff_t tile_parts = (last - first) / std::max<std::ptrdiff_t>(1, tiles_at_once), depth_parts = (depth + depth_at_once - 1) / std::max<std::ptrdiff_t>(1, depth_at_once);
+    const std::ptrdiff_t* const offsets = across.data();
+    parallel_for(tile_parts * depth_parts, 4.0 * static_cast<double>(tile_columns<T> * tiles_at_once * depth_at_once), [=](std::ptrdiff_t i) {
+        const std::ptrdiff_t k = i % depth_parts * depth_at_once, size = std::min(depth_at_once, depth - k);
+        const std::ptrdiff_t from = first + i / depth_parts * tiles_at_once;
+        for (std::ptrdiff_t p = from; p < from + tiles_at_once; ++p) {
+            const int width = columns_of_tile<T>(n, p), step = packed_width<T>(width);
+            pack_strip(to + (p - first) * tile_columns<T> * depth + k * step, width, step, b, offsets + (p * tile_columns<T> - start), along_depth + k, size);
+        }
     });
 }
 
@@ -199,13 +213,13 @@ public:
         along = coalesced(along);
         scratch<std::ptrdiff_t> along_depth(static_cast<std::size_t>(depth_));
         in_b(along).offsets(0, depth_, along_depth.data());
-        pack_columns(lines_.data()->number, b, in_b(across), columns_, 0, tiles, along_depth.data(), depth_, depth_);
+        pack_columns(lines_.data()->number, b, in_b(across), columns_, 0, tiles, along_depth.data(), depth_);
     }
 
     /// The strip of tile p from depth place k on.
     const T* strip(std::ptrdiff_t p, std::ptrdiff_t k) const {
         const int width = detail::packed_width<T>(detail::columns_of_tile<T>(columns_, p));
-        return lines_.data()->number + p * detail::tile_columns<T> * depth_ + k * width;
+        return lines_.empty() ? nullptr : lines_.data()->number + p * detail::tile_columns<T> * depth_ + k * width;
     }
 
 private:

@@ -15,8 +15,8 @@
 namespace heed::inline HEED_TARGET::cpu {
 
 /// A thread's stack of blocks. A request that does not fit the block in use goes to the next one; whoever holds memory
-/// of an earlier block keeps it. Once all is returned, the next
-/// request makes one block of several.
+/// of an earlier block keeps it. Once all is returned, several blocks become one of their whole size, so that the same
+/// requests find room in it from then on.
 class workspace {
 public:
     static constexpr std::size_t alignment = 64;
@@ -40,11 +40,6 @@ public:
 
     std::byte* take(std::size_t bytes) {
         bytes = (bytes + alignment - 1) / alignment * alignment;
-        if (current_ == 0 && used_ == 0 && blocks_.size() > 1) {
-            const std::size_t size = capacity();
-            blocks_.clear();
-            add_block(size);
-        }
         while (current_ < blocks_.size() && blocks_[current_].size - used_ < bytes) {
             ++current_;
             used_ = 0;
@@ -55,13 +50,20 @@ public:
         return p;
     }
 
-    void give_back(mark m) {
+    void give_back(mark m) noexcept {
         current_ = m.block;
         used_ = m.used;
+        if (current_ == 0 && used_ == 0 && blocks_.size() > 1) {
+            const std::size_t size = capacity();
+            if (void* const p = ::operator new(size, std::align_val_t{alignment}, std::nothrow)) {
+                blocks_.clear();
+                blocks_.push_back({size, memory(static_cast<std::byte*>(p))});  // there is room for it
+            }
+        }
     }
 
 private:
-    static constexpr std::size_t smallest_block = std::size_t(1) << 18;
+    static constexpr std::size_t smallest_block = std::size_t(1) << 22;  // of addresses: memory is used when it is touched
 
     struct release { void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{alignment}); } };
     using memory = std::unique_ptr<std::byte, release>;
