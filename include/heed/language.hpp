@@ -3,6 +3,7 @@
 
 #include <heed/eval/attention.hpp>
 #include <heed/eval/evaluate.hpp>
+#include <heed/eval/explain.hpp>
 #include <heed/eval/scatter.hpp>
 #include <heed/expr/axes.hpp>
 #include <heed/expr/lengths.hpp>

@@ -36,9 +36,13 @@ template <class D> auto negative(D d) {
     else return times(constant(-1), d);
 }
 
-template <class X> auto derive(const X& x);
-
+// Every form is declared before the first is defined: each may hold any other.
 template <class X> auto of(const X&) { return zero{}; }
+template <class X> auto of(const lowered::converted<kind::floating, X>& e);
+template <class Op, class X> auto of(const lowered::unary<Op, kind::floating, X>& e);
+template <class Op, class L, class R> auto of(const lowered::binary<Op, kind::floating, L, R>& e);
+template <class M, class L, class R> auto of(const lowered::choice<kind::floating, M, L, R>& e);
+
 template <class T> auto of(const lowered::accumulated<T>&) { return one{}; }
 template <class X> auto of(const lowered::converted<kind::floating, X>& e) { return of(e.x); }
 template <class Op, class X>
