@@ -124,20 +124,34 @@ template <class X> auto as_floating(X x) {
 }
 inline auto lowered_number(double value) { return lowered::constant<lowered::kind::floating>{value}; }
 
+/// A number of the row beside what varies along it: computed once a row and not for every element.
+template <int First, class X, class Beside> auto once_a_row(X x) {
+    if constexpr (lowered::is_of_row<X> && !lowered::is_reduction<X> && Beside::slots != 0) return lowered::reduction<operations::once, First + X::reduction_count, X>{std::move(x)};
+    else return x;
+}
+/// l op r of one row, r's reductions numbered from Second. A division by a number of the row is a multiplication by its inverse.
+template <lowered::kind K, class Op, int Second, class L, class R> auto beside(L l, R r) {
+    if constexpr (std::is_same_v<Op, operations::divide> && K == lowered::kind::floating && lowered::is_of_row<R> && L::slots != 0) {
+        auto inverse = lowered_binary<K, operations::divide>(lowered_number(1), std::move(r));
+        return lowered_binary<K, operations::multiply>(std::move(l), once_a_row<Second, decltype(inverse), L>(inverse));
+    } else return lowered_binary<K, Op>(std::move(l), once_a_row<Second, R, L>(std::move(r)));
+}
+
 /// m where it is finite or above, 0 where nothing was above -infinity: so that exp(x - m) is 0 there and not NaN.
 template <class M> auto shift_of(M m) {
     using namespace operations;
     auto nothing = lowered_binary<lowered::kind::mask, equal>(m, lowered_number(negative_infinity()));
     return lowered::choice<lowered::kind::floating, decltype(nothing), lowered::constant<lowered::kind::floating>, M>{nothing, lowered_number(0), m};
 }
-/// The shift m and the sum of exp(x - m), reductions First and First + 1 after those of x.
+/// The shift m and the sum of exp(x - m), the reductions after those of x.
 template <int First, class X> auto exponentials(const X& x) {
     using lowered::kind, operations::highest, operations::sum;
     constexpr int k = First + X::reduction_count;
     auto top = lowered::reduction<highest, k, X>{x};
-    auto shift = shift_of(top);
+    auto bare = shift_of(top);
+    auto shift = lowered::reduction<operations::once, k + 1, decltype(bare)>{bare};
     auto powers = lowered_unary<kind::floating, operations::exponential>(lowered_binary<kind::floating, operations::subtract>(x, shift));
-    auto total = lowered::reduction<sum, k + 1, decltype(powers)>{powers};
+    auto total = lowered::reduction<sum, k + 2, decltype(powers)>{powers};
     struct parts { decltype(shift) s; decltype(powers) p; decltype(total) t; };
     return parts{shift, powers, total};
 }
@@ -179,8 +193,10 @@ template <class Slots, int First, class N, class T, class X> auto lower_node(con
     return lowered::converted<lowered::kind_of<T>, decltype(x)>{std::move(x)};
 }
 template <class Slots, int First, class N, class Op, class T, class L, class R> auto lower_node(const binary<Op, T, L, R>& e, const statement<N>& s) {
-    auto left = lower<Slots, First>(e.left, s);
-    return lowered_binary<lowered::kind_of<T>, Op>(left, lower<Slots, First + decltype(left)::reduction_count>(e.right, s));
+    auto bare = lower<Slots, First>(e.left, s);
+    auto left = once_a_row<First, decltype(bare), decltype(lower<Slots, 0>(e.right, s))>(std::move(bare));
+    constexpr int second = First + decltype(left)::reduction_count;
+    return beside<lowered::kind_of<T>, Op, second>(std::move(left), lower<Slots, second>(e.right, s));
 }
 template <class Slots, int First, class N, class T, class C, class L, class R> auto lower_node(const choice<T, C, L, R>& e, const statement<N>& s) {
     auto condition = lower<Slots, First>(e.condition, s);
@@ -209,9 +225,11 @@ template <class Slots, int First, class N, bool Log, class T, class X, class G> 
         auto difference = lowered_binary<kind::floating, operations::subtract>(x, below);
         return lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(difference)>{nothing, lowered_number(negative_infinity()), difference};
     } else {
+        // Where nothing is above -infinity every power is 0, and so is its product with 0.
         auto nothing = lowered_binary<kind::mask, operations::equal>(total, lowered_number(0));
-        auto weight = lowered_binary<kind::floating, operations::divide>(powers, total);
-        return lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(weight)>{nothing, lowered_number(0), weight};
+        auto inverse = lowered_binary<kind::floating, operations::divide>(lowered_number(1), total);
+        auto factor = lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(inverse)>{nothing, lowered_number(0), inverse};
+        return lowered_binary<kind::floating, operations::multiply>(powers, lowered::reduction<operations::once, First + decltype(total)::reduction_count + 2, decltype(factor)>{factor});
     }
 }
 [[noreturn, gnu::cold]] inline void throw_id_outside(std::string_view name, index id, index rows) {

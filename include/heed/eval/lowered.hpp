@@ -31,11 +31,21 @@ struct spot {
 
 /// From one kind of value to another.
 template <class C, kind To, kind From, class V>
-auto convert(const V& v) {
+[[gnu::always_inline]] inline auto convert(const V& v) {
     if constexpr (To == From) return v;
     else if constexpr (To == kind::floating) return C::to_floating(v);
     else if constexpr (To == kind::integer) return C::to_integer(v);
     else return C::to_mask(v);
+}
+
+/// The step to a place along the slots of a mask.
+template <unsigned Slots>
+[[gnu::always_inline]] inline index steps(const index* at, const index* stride) {
+    return [&]<int... S>(std::integer_sequence<int, S...>) __attribute__((always_inline)) {
+        index sum = 0;
+        ((sum += (Slots >> S & 1) ? at[S] * stride[S] : 0), ...);
+        return sum;
+    }(std::make_integer_sequence<int, most_slots>{});
 }
 
 /// Memory. `per_row` is the step for each row that lies before a ragged sequence.
@@ -49,12 +59,11 @@ struct leaf {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    template <int Lane> void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         here = base + row * per_row;
-        for (int s = 0; s < most_slots; ++s)
-            if ((Slots >> s & 1) && s != Lane) here += at[s] * stride[s];
+        here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
     }
-    template <class C> auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
         else return C::same(*here);
     }
@@ -71,8 +80,8 @@ struct place {
     static constexpr int reduction_count = 0;
     index here = 0;
 
-    template <int Lane> void seek(const index* at, index) { here = Slot == Lane ? 0 : at[Slot]; }
-    template <class C> auto get(const spot& p) const {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index) { here = Slot == Lane ? 0 : at[Slot]; }
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         if constexpr (Slot == C::lane) return C::count_from(p.lane);
         else return C::count(here);
     }
@@ -90,8 +99,8 @@ struct lengths {
     const index* offsets = nullptr;
     const index* here = nullptr;
 
-    template <int Lane> void seek(const index* at, index) { here = offsets + (Slot == Lane ? 0 : at[Slot]); }
-    template <class C> auto get(const spot& p) const {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index) { here = offsets + (Slot == Lane ? 0 : at[Slot]); }
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         if constexpr (Slot == C::lane) return C::differences(here + p.lane, p.count);
         else return C::count(here[1] - here[0]);
     }
@@ -110,12 +119,11 @@ struct offset {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    template <int Lane> void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         here = row * per_row;
-        for (int s = 0; s < most_slots; ++s)
-            if ((Slots >> s & 1) && s != Lane) here += at[s] * stride[s];
+        here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
     }
-    template <class C> auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         if constexpr (!(Slots >> C::lane & 1)) return C::count(here);
         else if (stride[C::lane] == 1) return C::count_from(here + p.lane);
         else return C::count(here) + C::count_from(p.lane) * C::count(stride[C::lane]);
@@ -134,15 +142,15 @@ struct uniform {
     X x;
     std::uint64_t seed = 0, step = 0;
 
-    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> auto get(const spot& p) const {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0});
         return C::uniform({mixed[0], mixed[1]}, x.template get<C>(p));
     }
     bool rides(int outer, int inner) const { return x.rides(outer, inner); }
     bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
-    void reductions(auto&& f) const { x.reductions(f); }
-    void reductions(auto&& f) { x.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <kind K>
@@ -152,8 +160,8 @@ struct constant {
     static constexpr int reduction_count = 0;
     double value = 0;
 
-    template <int> void seek(const index*, index) {}
-    template <class C> auto get(const spot&) const {
+    template <int> [[gnu::always_inline]] void seek(const index*, index) {}
+    template <class C> [[gnu::always_inline]] auto get(const spot&) const {
         if constexpr (K == kind::floating) return typename C::floating(static_cast<typename C::scalar>(value));
         else if constexpr (K == kind::integer) return C::count(static_cast<index>(value));
         else return C::same(value != 0);
@@ -202,14 +210,13 @@ struct gathered {
     index step = 0;
     Ids ids;
 
-    template <int Lane> void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         ids.template seek<Lane>(at, row);
         here = base;
-        for (int s = 0; s < most_slots; ++s)
-            if ((Slots >> s & 1) && s != Lane) here += at[s] * stride[s];
+        here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
         if constexpr (!(Ids::slots >> Lane & 1)) here += ids.template get<numbers<Lane>>(spot{}) * step;
     }
-    template <class C> auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         if constexpr (Ids::slots >> C::lane & 1) {
             T chosen[C::width] = {};
             for (int i = 0; i < p.count; ++i) {
@@ -234,8 +241,8 @@ struct accumulated {
     static constexpr unsigned slots = 0;
     static constexpr int reduction_count = 0;
 
-    template <int> void seek(const index*, index) {}
-    template <class C> auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
+    template <int> [[gnu::always_inline]] void seek(const index*, index) {}
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
     bool rides(int, int) const { return true; }
     bool joins(int, int, index) const { return true; }
     void reductions(auto&&) const {}
@@ -255,12 +262,12 @@ struct unary {
     static constexpr int reduction_count = X::reduction_count;
     X x;
 
-    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
     bool rides(int outer, int inner) const { return x.rides(outer, inner); }
     bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
-    void reductions(auto&& f) const { x.reductions(f); }
-    void reductions(auto&& f) { x.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <kind K, class X>
@@ -270,12 +277,12 @@ struct converted {
     static constexpr int reduction_count = X::reduction_count;
     X x;
 
-    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
     bool rides(int outer, int inner) const { return x.rides(outer, inner); }
     bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
-    void reductions(auto&& f) const { x.reductions(f); }
-    void reductions(auto&& f) { x.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <class Op, kind K, class L, class R>
@@ -287,11 +294,11 @@ struct binary {
     L left;
     R right;
 
-    template <int Lane> void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         left.template seek<Lane>(at, row);
         right.template seek<Lane>(at, row);
     }
-    template <class C> auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         const auto a = convert<C, inside, L::result>(left.template get<C>(p));
         const auto b = convert<C, inside, R::result>(right.template get<C>(p));
         if constexpr (is_comparison<Op>) return C::to_mask(Op::apply(a, b));
@@ -300,8 +307,8 @@ struct binary {
     }
     bool rides(int outer, int inner) const { return left.rides(outer, inner) && right.rides(outer, inner); }
     bool joins(int s, int into, index size) const { return left.joins(s, into, size) && right.joins(s, into, size); }
-    void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
-    void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
 };
 
 template <kind K, class M, class L, class R>
@@ -313,18 +320,18 @@ struct choice {
     L yes;
     R no;
 
-    template <int Lane> void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         condition.template seek<Lane>(at, row);
         yes.template seek<Lane>(at, row);
         no.template seek<Lane>(at, row);
     }
-    template <class C> auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         return C::choose(condition.template get<C>(p), convert<C, K, L::result>(yes.template get<C>(p)), convert<C, K, R::result>(no.template get<C>(p)));
     }
     bool rides(int outer, int inner) const { return condition.rides(outer, inner) && yes.rides(outer, inner) && no.rides(outer, inner); }
     bool joins(int s, int into, index size) const { return condition.joins(s, into, size) && yes.joins(s, into, size) && no.joins(s, into, size); }
-    void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
-    void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
+    [[gnu::always_inline]] void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
 };
 
 /// The K-th reduction of a row program: computed before it is asked for, once a row.
@@ -337,13 +344,18 @@ struct reduction {
     static constexpr int reduction_count = X::reduction_count + 1;
     X x;
 
-    template <int Lane> void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
     bool rides(int outer, int inner) const { return x.rides(outer, inner); }
     bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
-    void reductions(auto&& f) const { x.reductions(f), f(*this); }
-    void reductions(auto&& f) { x.reductions(f), f(*this); }
+    [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f), f(*this); }
+    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f), f(*this); }
 };
+
+/// Whether a tree is one number a row, made of its reductions.
+template <class X> inline constexpr bool is_of_row = X::slots == 0 && X::reduction_count > 0 && X::result == kind::floating;
+template <class X> inline constexpr bool is_reduction = false;
+template <class Op, int K, class X> inline constexpr bool is_reduction<reduction<Op, K, X>> = true;
 
 /// Where a row program writes.
 template <class T>
@@ -354,10 +366,9 @@ struct target {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    template <int Lane> void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         here = base + row * per_row;
-        for (int s = 0; s < most_slots; ++s)
-            if (s != Lane) here += at[s] * stride[s];
+        here += steps<(Lane < most_slots ? 255u & ~(1u << (Lane % most_slots)) : 255u)>(at, stride);
     }
     bool rides(int outer, int inner) const { return stride[outer] == 0 && per_row == stride[inner]; }
     bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
@@ -439,6 +450,32 @@ inline void find_place(const loops& l, int first, int last, index number, cursor
         } else c.at[s] = here;
     }
     if (!pair && l.segment >= first && l.segment < last) c.row = l.offsets[c.at[l.segment]];
+}
+
+/// The place after one, in the order of find_place.
+inline void next_place(const loops& l, int first, int last, cursor& c) {
+    const bool pair = l.segment >= first && l.segment < last && l.within >= first && l.within < last;
+    for (int s = last - 1; s >= first; --s) {
+        if (pair && s == l.segment) continue;
+        if (pair && s == l.within) {
+            if (++c.at[s] < l.length(c.at[l.segment])) return;
+            c.at[s] = 0;
+            index& segment = c.at[l.segment];
+            while (++segment < l.segments() && l.length(segment) == 0) {}
+            const bool more = segment < l.segments();
+            if (!more)
+                for (segment = 0; segment + 1 < l.segments() && l.length(segment) == 0;) ++segment;
+            c.row = l.offsets[segment];
+            if (more) return;
+        } else {
+            if (++c.at[s] < l.size[s]) {
+                if (s == l.segment) c.row = l.offsets[c.at[s]];
+                return;
+            }
+            c.at[s] = 0;
+            if (s == l.segment) c.row = l.offsets[0];
+        }
+    }
 }
 
 }  // namespace heed::inline HEED_TARGET::lowered

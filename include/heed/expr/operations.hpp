@@ -19,12 +19,12 @@ inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; 
 #define HEED_UNARY(NAME, RESULT)                                   \
     struct NAME {                                                  \
         static constexpr const char* name = #NAME;                 \
-        template <class V> static auto apply(V x) { return RESULT; } \
+        template <class V> [[gnu::always_inline]] static auto apply(V x) { return RESULT; } \
     };
 #define HEED_BINARY(NAME, RESULT)                                       \
     struct NAME {                                                       \
         static constexpr const char* name = #NAME;                      \
-        template <class V> static auto apply(V x, V y) { return RESULT; } \
+        template <class V> [[gnu::always_inline]] static auto apply(V x, V y) { return RESULT; } \
     };
 
 // arithmetic

@@ -11,26 +11,34 @@ namespace operations {
 struct sum {
     static constexpr const char* name = "sum";
     static constexpr double identity = 0;
-    template <class V> static V combine(V x, V y) { return x + y; }
-    template <class V> static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return x + y; }
+    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
 };
 struct mean {
     static constexpr const char* name = "mean";
     static constexpr double identity = 0;
-    template <class V> static V combine(V x, V y) { return x + y; }
-    template <class V> static V finish(V x, double n) { return n > 0 ? x * V(1 / n) : x; }      // a mean over nothing is 0
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return x + y; }
+    template <class V> [[gnu::always_inline]] static V finish(V x, double n) { return n > 0 ? x * V(1 / n) : x; }      // a mean over nothing is 0
 };
 struct highest {
     static constexpr const char* name = "max";
     static constexpr double identity = negative_infinity();
-    template <class V> static V combine(V x, V y) { return max(x, y); }
-    template <class V> static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max(x, y); }
+    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
 };
 struct lowest {
     static constexpr const char* name = "min";
     static constexpr double identity = infinity;
-    template <class V> static V combine(V x, V y) { return min(x, y); }
-    template <class V> static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return min(x, y); }
+    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+};
+
+/// What a row needs once: a number made of its reductions.
+struct once {
+    static constexpr const char* name = "once";
+    static constexpr double identity = 0;
+    template <class V> [[gnu::always_inline]] static V combine(V, V y) { return y; }
+    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
 };
 
 }  // namespace operations

@@ -75,7 +75,7 @@ HEED_INLINE typename C::floating fold(const X& x, index first, index length, con
 }
 
 template <class Op, class F>
-F across(simd<F> v) {
+HEED_INLINE F across(simd<F> v) {
     if constexpr (std::is_same_v<Op, operations::highest>) return reduce_max(v);
     else if constexpr (std::is_same_v<Op, operations::lowest>) return reduce_min(v);
     else return reduce_add(v);
@@ -83,7 +83,7 @@ F across(simd<F> v) {
 
 /// One reduction over inner places [first, last) of a row, or over all of them.
 template <class C, class Op, class X>
-typename C::floating reduce_row(const lowered::loops& l, X& x, const lowered::cursor& row, const void* reduced) {
+HEED_INLINE typename C::floating reduce_row(const lowered::loops& l, X& x, const lowered::cursor& row, const void* reduced) {
     using V = typename C::floating;
     V sum(static_cast<typename C::scalar>(Op::identity));
     lowered::cursor c = row;
@@ -117,9 +117,9 @@ HEED_INLINE void write_lanes(const Tree& tree, const lowered::target<T>& out, in
 
 /// All reductions of a row, one after another, each in every lane.
 template <class C, class Tree>
-void reduce_all(const lowered::loops& l, Tree& tree, const lowered::cursor& row, const int* same_as, typename C::floating* reduced) {
+HEED_INLINE void reduce_all(const lowered::loops& l, Tree& tree, const lowered::cursor& row, const int* same_as, typename C::floating* reduced) {
     bool done[Tree::reduction_count + 1] = {};
-    tree.reductions([&](auto& r) {
+    tree.reductions([&](auto& r) __attribute__((always_inline)) {
         using R = std::remove_cvref_t<decltype(r)>;
         using op = typename R::operation;
         constexpr int k = R::number;
@@ -127,6 +127,10 @@ void reduce_all(const lowered::loops& l, Tree& tree, const lowered::cursor& row,
         done[k] = true;
         if constexpr (k > 0)
             if (same_as[k] != k) { reduced[k] = reduced[same_as[k]]; return; }
+        if constexpr (std::is_same_v<op, operations::once>) {
+            reduced[k] = r.x.template get<C>(lowered::spot{0, C::width, reduced});
+            return;
+        }
         const auto total = across<op>(reduce_row<C, op>(l, r.x, row, reduced));
         reduced[k] = op::finish(typename C::floating(total), row_elements(l, row));
     });
@@ -194,7 +198,8 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
             lowered::cursor c;
             const index piece = job % pieces, begin = job / pieces * together;
             for (index r = begin; r < std::min(rows, begin + together); ++r) {
-                lowered::find_place(l, 0, l.outer, r, c);
+                if (r == begin) lowered::find_place(l, 0, l.outer, r, c);
+                else lowered::next_place(l, 0, l.outer, c);
                 t.template seek<C::lane>(c.at, c.row);
                 out.template seek<C::lane>(c.at, c.row);
                 const index whole = inner.length(c), from = piece * grain;
@@ -211,7 +216,8 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
             lowered::cursor c;
             V reduced[Tree::reduction_count];
             for (index r = job * together; r < std::min(rows, (job + 1) * together); ++r) {
-                lowered::find_place(l, 0, l.outer, r, c);
+                if (r == job * together) lowered::find_place(l, 0, l.outer, r, c);
+                else lowered::next_place(l, 0, l.outer, c);
                 reduce_all<C>(l, t, c, same_as, reduced);
                 if (writes_inner) {
                     lowered::cursor within = c;
@@ -248,6 +254,14 @@ inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c
     } else lowered::find_place(l, l.outer, l.slots, number, c);
 }
 
+inline void next_inner(const lowered::loops& l, lowered::cursor& c) {
+    for (int s = l.slots - 1; s >= l.outer; --s) {
+        if (l.segment >= l.outer && (s == l.within || s == l.segment)) return lowered::next_place(l, l.outer, s + 1, c);
+        if (++c.at[s] < (s == l.within ? l.length(c.at[l.segment]) : l.size[s])) return;
+        c.at[s] = 0;
+    }
+}
+
 /// Columns of a chunk: registers side by side that go down the rows together.
 inline constexpr int chunk = 8;
 
@@ -272,7 +286,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
         V reduced[Tree::reduction_count * chunk];
         const index places = count_inner(l, row);
         bool done[Tree::reduction_count + 1] = {};
-        t.reductions([&](auto& r) {
+        t.reductions([&](auto& r) __attribute__((always_inline)) {
             using R = std::remove_cvref_t<decltype(r)>;
             using op = typename R::operation;
             constexpr int k = R::number;
@@ -284,10 +298,15 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
                     for (int u = 0; u < registers; ++u) sums[u] = reduced[same_as[k] * chunk + u];
                     return;
                 }
+            if constexpr (std::is_same_v<op, operations::once>) {
+                for (int u = 0; u < registers; ++u) sums[u] = r.x.template get<C>(lowered::spot{first + u * w, w, reduced + u});
+                return;
+            }
             for (int u = 0; u < registers; ++u) sums[u] = V(static_cast<typename C::scalar>(op::identity));
             lowered::cursor c = row;
             for (index i = 0; i < places; ++i) {
-                find_inner(l, i, c);
+                if (i == 0) find_inner(l, 0, c);
+                else next_inner(l, c);
                 r.x.template seek<C::lane>(c.at, c.row);
                 for (int u = 0; u < registers; ++u)
                     sums[u] = op::combine(sums[u], r.x.template get<C>(lowered::spot{first + u * w, count_of(u), reduced + u}));
@@ -304,7 +323,8 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
         if (writes_inner) {
             lowered::cursor c = row;
             for (index i = 0; i < places; ++i) {
-                find_inner(l, i, c);
+                if (i == 0) find_inner(l, 0, c);
+                else next_inner(l, c);
                 write(c);
             }
         } else write(row);

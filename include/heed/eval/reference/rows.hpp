@@ -37,6 +37,10 @@ void rows(const lowered::loops& l, Tree tree, lowered::target<T> out, bool write
     each_place(l, 0, l.outer, {}, [&](const lowered::cursor& row) {
         tree.reductions([&](auto& r) {
             using op = typename std::remove_cvref_t<decltype(r)>::operation;
+            if constexpr (std::is_same_v<op, operations::once>) {
+                reduced[r.number] = static_cast<double>(r.x.template get<context>(lowered::spot{0, 1, reduced}));
+                return;
+            }
             double sum = op::identity, count = 0;
             each_place(l, l.outer, l.slots, row, [&](const lowered::cursor& c) {
                 r.x.template seek<lowered::no_lane>(c.at, c.row);
