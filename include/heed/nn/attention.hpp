@@ -1,0 +1,175 @@
+/// Multi-head attention with its projections: of positions to themselves, or to another sequence.
+///
+///     q = x Wq    k = m Wk    v = m Wv                 heads side by side: {.., Head, Depth}
+///     s = q k / sqrt(Depth), and -infinity where the mask is false
+///     p = softmax over the keys of s                   o = p v            y = o Wo
+///
+/// Masks are expressions over positions, lengths and other tensors; true = may attend (as in PyTorch's
+/// scaled_dot_product_attention, the opposite of its nn.MultiheadAttention). A position that may attend to nothing reads
+/// zeros. There are no biases.
+///
+/// Backward, from dy:
+///
+///     dWo += o dy                 do = dy Wo
+///     dp = do v                   ds = p (dp - sum_keys p dp)            dv = sum_queries p do
+///     dq = ds k / sqrt(Depth)     dk = sum_queries ds q / sqrt(Depth)
+///     dWq += x dq                 dWk += m dk                            dWv += m dv
+///     dx = dq Wq                  dm = dk Wk + dv Wv
+///
+/// p is not stored: one kernel computes it again, tile by tile, from the log-sum-exp of each row (heed's
+/// attention_backward, where dp to dk are derived).
+#pragma once
+
+#include <heed/nn/activations.hpp>
+#include <heed/nn/parameter.hpp>
+
+#include <cmath>
+
+namespace heed::inline HEED_TARGET::nn {
+
+/// The mask that hides nothing.
+struct everything {};
+
+/// q k scale, and -infinity where the mask is false.
+template <class Depth>
+auto masked_scores(const auto& q, const auto& k, double scale, const auto& mask) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(mask)>, everything>) return dot<Depth>(q, k) * scale;
+    else return where(mask, dot<Depth>(q, k) * scale, -infinity);
+}
+
+/// Every position of Token reads every position that the mask lets it see, in heads of Depth numbers each.
+///
+/// x: {.., Token, Model} in any order, padded or ragged. The mask is written in `Token`, which asks, and in `key`, the same
+/// positions as they are read: `position<key>() <= position<token>()` is causal. The four projections start Xavier-uniform.
+template <class T, class Token, class Model, class Head, class Depth>
+struct self_attention {
+    using key = attended<Token>;
+
+    parameter<T, Model, Head, Depth> wq, wk, wv;
+    parameter<T, Head, Depth, Model> wo;
+
+    explicit self_attention(const auto&... sizes)
+        : wq(role::weight, constant(0), sizes...), wk(role::weight, constant(0), sizes...), wv(role::weight, constant(0), sizes...),
+          wo(role::weight, constant(0), sizes...) {
+        const initial start = xavier_uniform(extent_of<Model>(wq.value), extent_of<Head>(wq.value) * extent_of<Depth>(wq.value));
+        wq.start = wk.start = wv.start = wo.start = start;
+    }
+
+    template <class X>
+    struct trace_of {
+        projected<X, Model, Head, Depth> q, o, d_o, dq;
+        renamed<projected<X, Model, Head, Depth>, Token, key> k, v, dk, dv;
+        reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
+        like<X> y, dx;
+    };
+
+    template <class X>
+    like<X> forward(const X& x, const auto& mask) const {
+        trace_of<X> kept;
+        return forward(x, mask, kept);
+    }
+
+    const auto& forward(const auto& x, const auto& mask, auto& trace) const {
+        read(x, mask, trace);
+        return trace.y = output(trace);
+    }
+
+    /// All but the last projection: o, before it becomes y.
+    void read(const auto& x, const auto& mask, auto& trace) const {
+        trace.q = dot<Model>(x, wq.value);
+        trace.k = rename<Token, key>(dot<Model>(x, wk.value));
+        trace.v = rename<Token, key>(dot<Model>(x, wv.value));
+        attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum);
+    }
+    /// The last projection, as a part of a larger equation (a residual).
+    auto output(const auto& trace) const { return dot<Head, Depth>(trace.o, wo.value); }
+
+    const auto& backward(const auto& dy, const auto& x, const auto& mask, auto& trace) {
+        wo.accumulate(trace.o * dy);
+        trace.d_o = dot<Model>(dy, wo.value);
+        attention_backward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.d_o, trace.dq,
+                                trace.dk, trace.dv);
+        auto dk = rename<key, Token>(trace.dk), dv = rename<key, Token>(trace.dv);
+        wq.accumulate(x * trace.dq);
+        wk.accumulate(x * dk);
+        wv.accumulate(x * dv);
+        return trace.dx = dot<Head, Depth>(trace.dq, wq.value) + dot<Head, Depth>(dk, wk.value) + dot<Head, Depth>(dv, wv.value);
+    }
+
+    double scale() const { return 1 / std::sqrt(static_cast<double>(extent_of<Depth>(wq.value))); }
+
+    static void parts(auto& self, auto&& part) {
+        part("wq", self.wq);
+        part("wk", self.wk);
+        part("wv", self.wv);
+        part("wo", self.wo);
+    }
+};
+
+/// Every position of Token reads the positions of another sequence, Source: a decoder its encoder's output, for example.
+///
+/// x: {.., Token, Model}, memory: {.., Source, SourceModel}; what else they share (a batch) is matched by name. The mask is
+/// written in Token and Source.
+template <class T, class Token, class Model, class Source, class SourceModel, class Head, class Depth>
+struct cross_attention {
+    using key = Source;
+
+    parameter<T, Model, Head, Depth> wq;
+    parameter<T, SourceModel, Head, Depth> wk, wv;
+    parameter<T, Head, Depth, Model> wo;
+
+    explicit cross_attention(const auto&... sizes)
+        : wq(role::weight, constant(0), sizes...), wk(role::weight, constant(0), sizes...), wv(role::weight, constant(0), sizes...),
+          wo(role::weight, constant(0), sizes...) {
+        const auto inner = extent_of<Head>(wq.value) * extent_of<Depth>(wq.value);
+        wq.start = wo.start = xavier_uniform(extent_of<Model>(wq.value), inner);
+        wk.start = wv.start = xavier_uniform(extent_of<SourceModel>(wk.value), inner);
+    }
+
+    template <class X, class Memory>
+    struct trace_of {
+        projected<X, Model, Head, Depth> q, o, d_o, dq;
+        projected<Memory, SourceModel, Head, Depth> k, v, dk, dv;
+        reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
+        like<X> y, dx;
+        like<Memory> dmemory;
+    };
+
+    template <class X, class Memory>
+    like<X> forward(const X& x, const Memory& memory, const auto& mask) const {
+        trace_of<X, Memory> kept;
+        return forward(x, memory, mask, kept);
+    }
+
+    const auto& forward(const auto& x, const auto& memory, const auto& mask, auto& trace) const {
+        trace.q = dot<Model>(x, wq.value);
+        trace.k = dot<SourceModel>(memory, wk.value);
+        trace.v = dot<SourceModel>(memory, wv.value);
+        attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum);
+        return trace.y = dot<Head, Depth>(trace.o, wo.value);
+    }
+
+    /// Leaves the gradients of x and of the memory in trace.dx and trace.dmemory, and returns the first.
+    const auto& backward(const auto& dy, const auto& x, const auto& memory, const auto& mask, auto& trace) {
+        wo.accumulate(trace.o * dy);
+        trace.d_o = dot<Model>(dy, wo.value);
+        attention_backward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.d_o, trace.dq,
+                                trace.dk, trace.dv);
+        wq.accumulate(x * trace.dq);
+        wk.accumulate(memory * trace.dk);
+        wv.accumulate(memory * trace.dv);
+        trace.dmemory = dot<Head, Depth>(trace.dk, wk.value) + dot<Head, Depth>(trace.dv, wv.value);
+        return trace.dx = dot<Head, Depth>(trace.dq, wq.value);
+    }
+
+    double scale() const { return 1 / std::sqrt(static_cast<double>(extent_of<Depth>(wq.value))); }
+
+    static void parts(auto& self, auto&& part) {
+        part("wq", self.wq);
+        part("wk", self.wk);
+        part("wv", self.wv);
+        part("wo", self.wo);
+    }
+};
+
+}  // namespace heed::inline HEED_TARGET::nn

@@ -1,0 +1,156 @@
+/// From integers to vectors: token tables, categories, and where in its sequence a token stands.
+#pragma once
+
+#include <heed/nn/activations.hpp>
+#include <heed/nn/parameter.hpp>
+#include <heed/nn/sparse_parameter.hpp>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace heed::inline HEED_TARGET::nn {
+
+/// A row of a large table for each token.
+///
+///     y[.., m] = E[ids[..], m]                dE[v, m] += the sum of dy[.., m] over the places where ids is v
+///
+/// ids: integers over any axes, padded or ragged. The table starts normal, with a deviation of 1 / sqrt(Model).
+template <class T, class Vocabulary, class Model>
+struct embedding {
+    sparse_parameter<T, Vocabulary, Model> table;
+
+    explicit embedding(const auto&... sizes) : table(sizes...) {
+        table.start = scaled_normal(1 / std::sqrt(std::max(1.0, static_cast<double>(extent_of<Model>(table.value)))));
+    }
+
+    template <class Ids>
+    struct trace_of {
+        looked_up<T, Ids, Model> y;
+        like<Ids> slots;
+    };
+
+    /// The equation itself, to be part of a larger one.
+    auto operator()(const auto& ids) const { return gather<Vocabulary>(table.value, ids); }
+
+    template <class Ids>
+    looked_up<T, Ids, Model> forward(const Ids& ids) const { return (*this)(ids); }
+
+    const auto& forward(const auto& ids, auto& trace) const { return trace.y = (*this)(ids); }
+
+    void backward(const auto& dy, const auto& ids, auto& trace) { table.accumulate(ids, dy, trace.slots); }
+
+    static void parts(auto& self, auto&& part) { part("table", self.table); }
+};
+
+/// A learnt vector for each position of Token, up to the extent of Place; added to the token's own:
+///
+///     y[.., t, m] = x[.., t, m] + P[t, m]          dx = dy         dP[t, m] += the sum of dy[.., t, m] over all sequences
+///
+/// A sequence longer than Place is a value_error. The table starts normal with a deviation of 0.02, as BERT's does.
+template <class T, class Token, class Place, class Model>
+struct learned_positions {
+    parameter<T, Place, Model> table;
+
+    explicit learned_positions(const auto&... sizes) : table(role::table, scaled_normal(0.02), sizes...) {}
+
+    /// The vectors of the positions, to be added.
+    auto operator()() const { return gather<Place>(table.value, position<Token>()); }
+
+    void backward(const auto& dy) { scatter_add<Place>(table.gradient, position<Token>(), dy); }
+
+    static void parts(auto& self, auto&& part) { part("table", self.table); }
+};
+
+/// Waves of falling frequency in place of learnt positions:
+///
+///     P[t, 2i] = sin(t / 10000^(2i / Model))           P[t, 2i + 1] = cos(t / 10000^(2i / Model))
+///
+/// so that P[t + n] is the same rotation of P[t] for every t. Nothing is learnt; the table is made once, up to the extent
+/// of Place. Source: A. Vaswani et al., "Attention Is All You Need", 2017.
+template <class T, class Token, class Place, class Model>
+struct sinusoidal_positions {
+    tensor<T, Place, Model> table;
+
+    explicit sinusoidal_positions(const auto&... sizes) : table(tensor_with<T, Place, Model>(sizes...)) {
+        const auto width = static_cast<double>(extent_of<Model>(table));
+        for (int t = 0; t < extent_of<Place>(table); ++t)
+            for (int m = 0; m < extent_of<Model>(table); ++m) {
+                const double angle = t / std::pow(10000.0, (m - m % 2) / width);
+                table(t, m) = static_cast<T>(m % 2 == 0 ? std::sin(angle) : std::cos(angle));
+            }
+    }
+
+    auto operator()() const { return gather<Place>(table, position<Token>()); }
+
+    static void parts(auto&, auto&&) {}
+};
+
+/// Several small tables, one a column of categories, each with a number of levels of its own; stacked into one.
+///
+///     y[.., c, m] = E[first_c + ids[.., c], m]
+///
+/// ids: integers over Column and any other axes, 0 <= ids[.., c] < levels[c], else a value_error that names the column.
+/// The gradient is dense. Level needs a size of the run: the sum of all levels. The table starts normal, with a
+/// deviation of 1 / sqrt(Model).
+template <class T, class Column, class Level, class Model>
+struct category_embedding {
+    parameter<T, Level, Model> table;
+    tensor<int, Column> levels, first;
+
+    explicit category_embedding(const std::vector<int>& levels_of_columns, const auto&... sizes)
+        : table(role::table, constant(0), Level{total(levels_of_columns)}, Column{levels_of_columns.size()}, sizes...),
+          levels(tensor_with<int, Column>(Column{levels_of_columns.size()})), first(levels) {
+        int sum = 0;
+        for (int c = 0; c < static_cast<int>(levels_of_columns.size()); ++c) {
+            levels(c) = levels_of_columns[static_cast<std::size_t>(c)];
+            first(c) = sum;
+            sum += levels(c);
+        }
+        table.start = scaled_normal(1 / std::sqrt(std::max(1.0, static_cast<double>(extent_of<Model>(table.value)))));
+    }
+
+    template <class Ids>
+    struct trace_of {
+        looked_up<T, Ids, Model> y;
+        like<Ids> rows;
+    };
+
+    const auto& forward(const auto& ids, auto& trace) const {
+        check(ids);
+        trace.rows = ids + first;
+        return trace.y = gather<Level>(table.value, trace.rows);
+    }
+
+    template <class Ids>
+    looked_up<T, Ids, Model> forward(const Ids& ids) const {
+        check(ids);
+        return gather<Level>(table.value, ids + first);
+    }
+
+    void backward(const auto& dy, const auto&, auto& trace) { scatter_add<Level>(table.gradient, trace.rows, dy); }
+
+    static void parts(auto& self, auto&& part) { part("table", self.table); }
+
+private:
+    static int total(const std::vector<int>& levels) {
+        int sum = 0;
+        for (const int n : levels) {
+            if (n < 1) throw value_error("category_embedding: a column of " + std::to_string(n) + " levels.");
+            sum += n;
+        }
+        return sum;
+    }
+
+    void check(const auto& ids) const {
+        const int all = sum_to<axes<>>(where(ids < 0 || ids >= levels, 1, 0));
+        if (all == 0) return;
+        const tensor<int, Column> wrong = sum_to<axes<Column>>(where(ids < 0 || ids >= levels, 1, 0));
+        for (int c = 0; c < extent_of<Column>(wrong); ++c)
+            if (wrong(c) > 0)
+                throw value_error("category_embedding: column " + std::to_string(c) + " has " + std::to_string(levels(c)) + " levels, and " +
+                                  std::to_string(wrong(c)) + " of the ids given for it are none of them.");
+    }
+};
+
+}  // namespace heed::inline HEED_TARGET::nn

@@ -1,0 +1,73 @@
+#include <heed/train/optimizer.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include <heed/train/adam.hpp>
+#include <heed/train/clipping.hpp>
+
+#include "small_classifier.hpp"
+
+namespace {
+std::atomic<long> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+    ++allocations;
+    void* const memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+}  // namespace
+
+// Every allocation of this test program is counted. (The C library's own, in printf and threads, are not.)
+[[gnu::noinline]] void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+using namespace small;
+
+TEST_CASE("after one batch at the budget, 100 uneven training steps allocate nothing") {
+    classifier<float> model;
+    nn::initialise(model, 1);
+    model.encoder.drop = nn::dropout(0.1);
+    train::adamw<float> optimizer;
+    classifier<float>::trace trace;
+
+    // The budget: 16 texts of 40 tokens. The others are drawn beforehand.
+    std::vector<batch_of<float>> batches;
+    batches.emplace_back(0, 16, 40);
+    batches[0].ids = tensor<int, texts>(texts(std::vector<int>(16, 40)));
+    for (int i = 0; i < batches[0].ids.size(); ++i) batches[0].ids.data()[i] = i % 50;
+    for (std::uint64_t i = 1; i <= 100; ++i) batches.emplace_back(i, 1 + static_cast<int>(i % 16), 40);
+
+    const auto step = [&](const batch_of<float>& batch) {
+        nn::clear_gradients(model);
+        const auto loss = model.learn(batch.ids, batch.labels, trace, nn::random_key{3, static_cast<std::uint64_t>(optimizer.steps())});
+        optimizer.step(model, 1e-3, train::clip_by_global_norm(model, 1.0, 1 / loss.count).scale);
+    };
+    step(batches[0]);
+    const long before = allocations;
+    for (int i = 1; i <= 100; ++i) step(batches[static_cast<std::size_t>(i)]);
+    CHECK(allocations == before);
+}
+
+TEST_CASE("and so do 100 uneven passes of inference") {
+    classifier<float> model;
+    nn::initialise(model, 1);
+    classifier<float>::trace trace;
+    std::vector<batch_of<float>> batches;
+    batches.emplace_back(0, 16, 40);
+    batches[0].ids = tensor<int, texts>(texts(std::vector<int>(16, 40)));
+    for (std::uint64_t i = 1; i <= 100; ++i) batches.emplace_back(i, 1 + static_cast<int>(i % 16), 40);
+    model.forward(batches[0].ids, trace);
+    const long before = allocations;
+    for (int i = 1; i <= 100; ++i) model.forward(batches[static_cast<std::size_t>(i)].ids, trace);
+    CHECK(allocations == before);
+}
