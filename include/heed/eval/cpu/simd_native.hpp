@@ -199,7 +199,10 @@ template <class T> HEED_INLINE vector<T> sqrt(vector<T> x) {
 }
 
 template <class T> HEED_INLINE vector<T> floor(vector<T> x) {
-#if HEED_VECTOR_REGISTERS
+#if HEED_AVX512
+    if constexpr (sizeof(T) == 4) return _mm512_maskz_roundscale_ps(every<__mmask16>, x, _MM_FROUND_TO_NEG_INF);
+    else return _mm512_maskz_roundscale_pd(every<__mmask8>, x, _MM_FROUND_TO_NEG_INF);
+#elif HEED_VECTOR_REGISTERS
     return xsimd::floor(x);
 #else
     return std::floor(x);
