@@ -320,6 +320,11 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
                       lists::same<typename decltype(node.right)::names, lists::names<Items>> && same_element) {
             assign_node(exec, to, Items{}, node.left, sizes, add);
             return assign_node(exec, to, Items{}, node.right, sizes, true);
+        } else if constexpr (count_hard<decltype(node.right)>() == 0 && is_sum_of_two<decltype(node.left)>) {
+            // (a + b) + c, a and b contractions: c goes into the epilogue of a.
+            const auto first = binary<operations::add, E, decltype(node.left.left), decltype(node.right)>(node.left.left, node.right);
+            const auto sum = binary<operations::add, E, std::remove_cvref_t<decltype(first)>, decltype(node.left.right)>(first, node.left.right);
+            return assign_node(exec, to, Items{}, sum, sizes, add);
         } else return assign_general(exec, to, Items{}, node, sizes, add);
     } else if constexpr (only_elementwise<Node>() && count_hard<Node>() == 1) {
         using hard = std::remove_cvref_t<decltype(find_hard(node))>;
