@@ -1,8 +1,8 @@
 /// The language of generated posts: which word plays which part, how a text is drawn, and what a text says.
 ///
-/// Words are numbered by how frequent they are, and their frequencies follow Zipf's law. About three sevenths of a
-/// text are content words: 1,024 kinds in 16 classes, each class a topic (8) and a direction (for or against). Rarer
-/// or more frequent words play other parts:
+/// Words are numbered by how frequent they are, and their frequencies follow Zipf's law. Three eighths of a text are
+/// content words, of 1,024 kinds in 16 classes; a class is a topic (one of 8) and a direction, for or against. A few of
+/// the frequent words point and turn; all others have but an effect of their own.
 ///
 ///     words        part       what it does
 ///     4 .. 6       cue        counts as far as targets come after it, anywhere in the text
