@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace heed::inline HEED_TARGET::nn {
@@ -29,21 +30,24 @@ inline initial xavier_uniform(double inputs, double outputs) { return {initial::
 /// Normal of mean 0. Tables start so, with a deviation of 1 / sqrt(width) if nobody says otherwise: rows of length 1.
 constexpr initial scaled_normal(double deviation) { return {initial::form::normal, deviation}; }
 
+/// Draws the numbers of one parameter.
+template <class T>
+void draw(std::span<T> numbers, initial from, std::uint64_t seed, std::string_view name) {
+    std::uint64_t key = 0xcbf29ce484222325;                 // FNV-1a of the name
+    for (const char letter : name) key = (key ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
+    random_stream random(seed, key);
+    for (T& number : numbers)
+        number = static_cast<T>(from.drawn == initial::form::constant  ? from.scale
+                                : from.drawn == initial::form::uniform ? from.scale * (2 * random.uniform_double() - 1)
+                                                                       : from.scale * random.normal());
+}
+
 /// Draws every parameter of the model anew. A parameter's numbers depend on the seed, its name and its own size alone,
 /// not on the other parameters, the order of the visit or the number of threads. Gradients are cleared.
 template <class Model>
 void initialise(Model& model, std::uint64_t seed) {
     visit(model, [seed](std::string_view name, auto& parameter) {
-        std::uint64_t key = 0xcbf29ce484222325;                 // FNV-1a of the name
-        for (const char letter : name) key = (key ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-        random_stream random(seed, key);
-        const auto [form, scale] = parameter.start;
-        for (auto& value : parameter.values()) {
-            using number = std::remove_reference_t<decltype(value)>;
-            value = static_cast<number>(form == initial::form::constant  ? scale
-                                        : form == initial::form::uniform ? scale * (2 * random.uniform_double() - 1)
-                                                                         : scale * random.normal());
-        }
+        draw(std::span(parameter.values()), parameter.start, seed, name);
         parameter.clear_gradient();
     });
 }

@@ -5,6 +5,7 @@
 #include <heed/nn/visit.hpp>
 #include <heed/language.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -66,10 +67,7 @@ struct parameter {
 
     parameter() : parameter(role::weight, constant(0)) {}
     explicit parameter(role what, initial from, const auto&... given)
-        : value(tensor_with<T, A...>(given...)), gradient(value), kind(what), start(from) {
-        for (auto& number : values()) number = T(0);
-        clear_gradient();
-    }
+        : value(tensor_with<T, A...>(given...)), gradient(value), kind(what), start(from) {}
     template <class Size, class... More>
         requires(!std::is_same_v<Size, role> && !std::is_same_v<Size, parameter>)
     explicit parameter(const Size& size, const More&... more) : parameter(role::weight, constant(0), size, more...) {}
@@ -77,9 +75,7 @@ struct parameter {
     /// gradient += the sum of the expression over every axis that the parameter lacks. For a projection y = dot<In>(x, W),
     /// dW is the sum over all positions of x dy: `weight.accumulate(x * dy)`, which runs as one contraction.
     void accumulate(const auto& expression) { gradient += sum_to<lists::names<axes<A...>>>(expression); }
-    void clear_gradient() {
-        for (auto& number : gradients()) number = T(0);
-    }
+    void clear_gradient() { std::ranges::fill(gradients(), T(0)); }
 
     std::span<T> values() { return {value.data(), static_cast<std::size_t>(value.size())}; }
     std::span<const T> values() const { return {value.data(), static_cast<std::size_t>(value.size())}; }

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -55,23 +56,19 @@ public:
         if (!(rate >= 0 && std::isfinite(rate) && std::isfinite(gradient_scale)))
             throw value_error("An optimizer's step needs finite numbers, and a rate that is not negative; the rate is " +
                               std::to_string(rate) + ", the gradients' scale " + std::to_string(gradient_scale) + ".");
-        visit_slots(model, [](auto&, slot&) {});      // a wrong model throws before anything is written
-        ++steps_;
-        visit_slots(model, [&](auto& parameter, slot& state) {
-            if (parameter.frozen) return;
-            for (auto& moment : state.moments)
-                if (moment.empty()) moment.assign(parameter.values().size(), T(0));
-            const auto update = rule_.template update<T>(steps_, rate, parameter.kind);
-            follow(parameter, state, update, static_cast<T>(gradient_scale), std::make_index_sequence<kept>());
-        });
+        meet_all(model);                // a wrong model throws before anything is written
+        step_met(rate, static_cast<T>(gradient_scale));
     }
 
     /// Calls f(parameter's name, moment's name, std::vector<T>& moment, parameter) for everything that a checkpoint must
     /// keep beside the values and steps(). A moment that has not begun is empty.
     template <class Model>
     void visit_state(Model& model, auto&& f) {
-        visit_slots(model, [&](auto& parameter, slot& state) {
-            for (std::size_t i = 0; i < kept; ++i) f(std::string_view(state.name), Rule::moments[i], state.moments[i], parameter);
+        meet_all(model);
+        std::size_t index = 0;
+        nn::visit(model, [&](std::string_view name, auto& parameter) {
+            for (std::size_t i = 0; i < kept; ++i) f(name, Rule::moments[i], slots_[index].moments[i], parameter);
+            ++index;
         });
     }
     /// Goes on as after that many updates: for a checkpoint that was read.
@@ -83,6 +80,15 @@ public:
 private:
     static constexpr std::size_t kept = Rule::moments.size();
 
+    /// What a parameter of whatever axes comes to here; the code below is compiled once, not for each of them.
+    struct learnt {
+        std::span<T> values;
+        std::span<const T> gradients;
+        std::span<const int> rows;
+        std::size_t width;              // of a row; 0 where the gradient is dense
+        nn::role kind;
+        bool frozen;
+    };
     struct slot {
         std::string name;
         std::size_t size;
@@ -90,45 +96,56 @@ private:
     };
 
     template <class Model>
-    void visit_slots(Model& model, auto&& f) {
+    void meet_all(Model& model) {
         const bool first = slots_.empty();
-        std::size_t index = 0;
+        met_.clear();
         nn::visit(model, [&](std::string_view name, auto& parameter) {
-            const std::size_t size = parameter.values().size();
-            if (first) slots_.push_back({std::string(name), size, {}});
-            if (index == slots_.size() || slots_[index].name != name || slots_[index].size != size)
-                throw value_error("An optimizer belongs to one model. Parameter " + std::to_string(index) + " is " + std::string(name) +
-                                  " of " + std::to_string(size) + " numbers, and was " +
-                                  (index == slots_.size() ? std::string("none")
-                                                          : slots_[index].name + " of " + std::to_string(slots_[index].size)) + ".");
-            f(parameter, slots_[index++]);
+            learnt met{parameter.values(), parameter.gradients(), {}, 0, parameter.kind, parameter.frozen};
+            if constexpr (nn::sparse_parameter_like<std::remove_reference_t<decltype(parameter)>>)
+                met.rows = parameter.rows(), met.width = parameter.width();
+            meet(name, met, first);
         });
-        if (index != slots_.size())
-            throw value_error("An optimizer belongs to one model. This one has " + std::to_string(index) + " parameters, and had " +
+        if (met_.size() != slots_.size())
+            throw value_error("An optimizer belongs to one model. This one has " + std::to_string(met_.size()) + " parameters, and had " +
                               std::to_string(slots_.size()) + ".");
     }
+    void meet(std::string_view name, const learnt& parameter, bool first) {
+        const std::size_t index = met_.size(), size = parameter.values.size();
+        if (first) slots_.push_back({std::string(name), size, {}});
+        if (index == slots_.size() || slots_[index].name != name || slots_[index].size != size)
+            throw value_error("An optimizer belongs to one model. Parameter " + std::to_string(index) + " is " + std::string(name) + " of " +
+                              std::to_string(size) + " numbers, and was " +
+                              (index == slots_.size() ? std::string("none") : slots_[index].name + " of " + std::to_string(slots_[index].size)) + ".");
+        met_.push_back(parameter);
+    }
 
-    template <class Parameter, class Update, std::size_t... I>
-    static void follow(Parameter& parameter, slot& state, const Update& update, T scale, std::index_sequence<I...>) {
-        T* const value = parameter.values().data();
-        const T* const gradient = parameter.gradients().data();
+    void step_met(double rate, T scale) {
+        ++steps_;
+        for (std::size_t i = 0; i < met_.size(); ++i) {
+            if (met_[i].frozen) continue;
+            for (auto& moment : slots_[i].moments)
+                if (moment.empty()) moment.assign(slots_[i].size, T(0));
+            follow(met_[i], slots_[i], rule_.template update<T>(steps_, rate, met_[i].kind), scale, std::make_index_sequence<kept>());
+        }
+    }
+
+    template <class Update, std::size_t... I>
+    static void follow(const learnt& parameter, slot& state, const Update& update, T scale, std::index_sequence<I...>) {
+        T* const value = parameter.values.data();
+        const T* const gradient = parameter.gradients.data();
         const std::array<T*, kept> moment{state.moments[I].data()...};
-        if constexpr (nn::sparse_parameter_like<Parameter>) {
-            const std::size_t width = parameter.width();
-            const auto rows = parameter.rows();
-            const std::size_t rows_a_piece = piece_length(rows.size(), 1 + 8192 / (width + 1));
-            for_pieces(rows.size(), rows_a_piece, [&](std::size_t, std::size_t begin, std::size_t end) {
+        const std::size_t width = parameter.width, size = parameter.values.size();
+        if (width > 0)
+            for_pieces(parameter.rows.size(), piece_length(parameter.rows.size(), 1 + 8192 / width), [&](std::size_t, std::size_t begin, std::size_t end) {
                 for (std::size_t i = begin; i < end; ++i) {
-                    const std::size_t at = static_cast<std::size_t>(rows[i]) * width;
+                    const std::size_t at = static_cast<std::size_t>(parameter.rows[i]) * width;
                     pass(value + at, gradient + i * width, width, scale, update, (moment[I] + at)...);
                 }
             });
-        } else {
-            const std::size_t size = parameter.values().size();
+        else
             for_pieces(size, piece_length(size), [&](std::size_t, std::size_t begin, std::size_t end) {
                 pass(value + begin, gradient + begin, end - begin, scale, update, (moment[I] + begin)...);
             });
-        }
     }
 
     /// In registers; what is left at the end takes part of one, so that every number meets the same arithmetic.
@@ -153,6 +170,7 @@ private:
     Rule rule_;
     std::int64_t steps_ = 0;
     std::vector<slot> slots_;
+    std::vector<learnt> met_;           // the parameters of the step that is being made
 };
 
 }  // namespace heed::inline HEED_TARGET::train
