@@ -154,6 +154,12 @@ template <class Left, class Right> struct merged_items { using type = Left; };
 template <class Left, class A, class... Rest> struct merged_items<Left, axes<A, Rest...>> {
     using type = typename merged_items<join<Left, typename added_item<A, names<Left>>::type>, axes<Rest...>>::type;
 };
+/// Where the left has the batch of a ragged item and not its sequences, the ragged item takes the batch's place.
+template <class Left, class Outer, class Inner, class... Rest>
+    requires(has<Outer, Left> && !has<Inner, names<Left>>)
+struct merged_items<Left, axes<ragged<Outer, Inner>, Rest...>> {
+    using type = typename merged_items<replace<Left, Outer, axes<ragged<Outer, Inner>>>, axes<Rest...>>::type;
+};
 /// The items of two operands together, in the order of the first.
 template <class Left, class Right> using extend = typename merged_items<Left, Right>::type;
 

@@ -73,9 +73,10 @@ void read_list(const typename nested<T, Depth>::type& list, index* sizes, T*& ou
     }
 }
 
-/// `tensor = expression`; defined where expressions are evaluated.
+/// `tensor = expression`; defined where expressions are evaluated. A tensor that is just being made says no sizes.
+enum class destination { as_it_is, just_made };
 template <class T, class... Items, class Node>
-void assign_to(tensor<T, Items...>& to, const Node& node);
+void assign_to(tensor<T, Items...>& to, const Node& node, destination state = destination::as_it_is);
 
 template <class... Items> inline constexpr int ragged_items = (0 + ... + static_cast<int>(is_ragged<Items>));
 
@@ -127,7 +128,11 @@ public:
         detail::read_list<T, rank>(elements, size_, out, false);
     }
     tensor(const tensor&) = default;
-    tensor(tensor&& other) noexcept : elements_(std::move(other.elements_)), offsets_(std::move(other.offsets_)) { take_sizes(other); }
+    /// What is moved from is empty; a scalar, which cannot be, is copied.
+    tensor(tensor&& other) noexcept(rank > 0)
+        : elements_(rank > 0 ? detail::buffer<T>(std::move(other.elements_)) : detail::buffer<T>(other.elements_)), offsets_(std::move(other.offsets_)) {
+        take_sizes(other);
+    }
     tensor& operator=(const tensor&) = default;
     tensor& operator=(tensor&& other) noexcept {
         elements_ = std::move(other.elements_);
@@ -142,7 +147,7 @@ public:
     /// The value of an expression, in this memory order whatever the order it came in.
     template <node_type E>
         requires(!std::is_same_v<std::remove_cvref_t<E>, tensor>)
-    tensor(const E& e) : tensor() { *this = e; }
+    tensor(const E& e) : tensor() { detail::assign_to(*this, detail::capture(e), detail::destination::just_made); }
     template <operand E>
         requires(!std::is_same_v<std::remove_cvref_t<E>, tensor>)
     tensor& operator=(const E& e) { detail::assign_to(*this, detail::capture(e)); return *this; }
@@ -273,7 +278,7 @@ tensor_of<X> eval(const X& x) {
     if constexpr (detail::absorbs<const X&>) return {};
     else {
         tensor_of<X> result;
-        result = x;
+        detail::assign_to(result, detail::capture(x), detail::destination::just_made);
         return result;
     }
 }

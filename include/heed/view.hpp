@@ -4,6 +4,7 @@
 #include <heed/expr/axes.hpp>
 
 #include <cassert>
+#include <limits>
 
 namespace heed::inline HEED_TARGET {
 
@@ -13,10 +14,13 @@ template <axis_type A>
 constexpr index value_of_index(const A& at) { return static_cast<const axis<A::extent>&>(at).value; }      // A may be called `value`
 constexpr index value_of_index(std::integral auto at) { return static_cast<index>(at); }
 
-/// The value that an index list gives for axis A; -1 where it gives none.
+/// Stands for a position that an index list does not give.
+inline constexpr index everywhere = std::numeric_limits<index>::min();
+
+/// The value that an index list gives for axis A, or `everywhere`.
 template <class A, class... I>
 constexpr index given(const I&... at) {
-    index result = -1;
+    index result = everywhere;
     static_cast<void>(((std::is_same_v<A, I> ? (result = static_cast<index>(value_of_index(at)), 0) : 0), ...));
     return result;
 }
@@ -45,15 +49,17 @@ template <class Item, int Rank, class T, class... I>
 step step_into(const strided<T, Rank>& from, int item, const I&... at) {
     if constexpr (is_ragged<Item>) {
         const index outer = given<typename Item::outer>(at...), inner = given<typename Item::inner>(at...);
-        if (outer < 0) return {0, from.size[item]};
-        assert(outer < from.segments);
+        if (outer == everywhere) return {0, from.size[item]};
+        assert(outer >= 0 && outer < from.segments);
         const index begin = from.offsets[outer], length = from.offsets[outer + 1] - begin;
-        assert(inner < length);
-        return {begin + (inner < 0 ? 0 : inner), length};
+        if (inner == everywhere) return {begin, length};
+        assert(inner >= 0 && inner < length);
+        return {begin + inner, length};
     } else {
         const index place = given<Item>(at...);
-        assert(place < from.size[item]);
-        return {place < 0 ? 0 : place, from.size[item]};
+        if (place == everywhere) return {0, from.size[item]};
+        assert(place >= 0 && place < from.size[item]);
+        return {place, from.size[item]};
     }
 }
 
@@ -153,6 +159,7 @@ private:
     static detail::index size_from(const Size&... sizes) {
         static_assert(!is_ragged<A>, "heed: a view over ragged memory is taken of a tensor");
         const detail::index size = detail::given<A>(sizes...);
+        if (size < 0 && size != detail::everywhere) detail::throw_negative_size(axis_name<A>(), size);
         if (A::extent >= 0 && size >= 0 && size != A::extent) detail::throw_wrong_static_size(axis_name<A>(), A::extent, size);
         if (A::extent < 0 && size < 0) detail::throw_size_unknown(axis_name<A>());
         return A::extent >= 0 ? A::extent : size;

@@ -116,19 +116,27 @@ template <class Node> struct row_axes {
                                              std::conditional_t<is_row_operation<Node>, gone_by<Node>, first_row_axes<elementwise_operands<Node>>>>::type;
 };
 
-/// Whether the memory of some leaf runs along one of Names.
-template <class Node, class Names> constexpr bool runs_along();
 template <class Node> struct all_operands { using type = elementwise_operands<Node>; };
 template <class Op, class T, class X, class G> struct all_operands<reduction<Op, T, X, G>> { using type = axes<X>; };
 template <class T, class X, class G> struct all_operands<log_sum<T, X, G>> { using type = axes<X>; };
 template <bool L, class T, class X, class G> struct all_operands<soft<L, T, X, G>> { using type = axes<X>; };
 template <class T, class X, class Y, class A> struct all_operands<gathered<T, X, Y, A>> { using type = axes<X>; };
-template <class Names, class... X> constexpr bool runs_along_any(axes<X...>) { return (runs_along<X, Names>() || ...); }
-template <class Node, class Names> constexpr bool runs_along() {
+
+/// How many axes the largest leaf has.
+template <class Node> constexpr int largest_leaf() {
+    if constexpr (is_leaf<Node>) return Node::names::size;
+    else return []<class... X>(axes<X...>) {
+        int most = 0;
+        ((most = largest_leaf<X>() > most ? largest_leaf<X>() : most), ...);
+        return most;
+    }(typename all_operands<Node>::type{});
+}
+/// Whether the memory of a leaf of Size axes runs along one of Names.
+template <class Node, class Names, int Size = largest_leaf<Node>()> constexpr bool runs_along() {
     if constexpr (is_leaf<Node>) {
-        if constexpr (Node::names::size > 0) return lists::has<lists::last<typename Node::names>, Names>;
+        if constexpr (Node::names::size > 0 && Node::names::size == Size) return lists::has<lists::last<typename Node::names>, Names>;
         else return false;
-    } else return runs_along_any<Names>(typename all_operands<Node>::type{});
+    } else return []<class... X>(axes<X...>) { return (runs_along<X, Names, Size>() || ...); }(typename all_operands<Node>::type{});
 }
 
 /// Stands in an epilogue for the value of the contraction.
@@ -139,7 +147,7 @@ template <class Slots, int First, class N, class T, class I> auto lower_node(con
 /// Whether a tree reads memory.
 template <class Node>
 constexpr bool reads_memory() {
-    if constexpr (is_leaf<Node> || is_hard<Node> || is_gather<Node> || is_merging<Node> || is_row_operation<Node>) return true;
+    if constexpr (requires(const Node& e) { e.holder; } || is_hard<Node> || is_gather<Node> || is_merging<Node> || is_row_operation<Node>) return true;
     else return []<class... X>(axes<X...>) { return (reads_memory<X>() || ...); }(elementwise_operands<Node>{});
 }
 
@@ -156,6 +164,10 @@ template <class T, int R> void memory_range(const strided<T, R>& m, const char*&
     low = reinterpret_cast<const char*>(first);
     high = reinterpret_cast<const char*>(last + 1);
 }
+
+/// A sum whose two sides have products of their own: the left is written, then the right is added to it.
+template <class Node> inline constexpr bool is_written_in_two = false;
+template <class T, class L, class R> inline constexpr bool is_written_in_two<binary<operations::add, T, L, R>> = count_hard<L>() > 0 && count_hard<R>() > 0;
 
 template <class Node, class T, class Items, int R>
 sharing shares(const Node& node, const strided<T, R>& to, Items items) {
@@ -179,6 +191,8 @@ sharing shares(const Node& node, const strided<T, R>& to, Items items) {
             if ((is_hard<Node> || is_gather<Node> || is_merging<Node>) && s == sharing::in_place) s = sharing::otherwise;
             worst = std::max(worst, s);
         });
+        if constexpr (is_written_in_two<Node>)
+            if (shares(node.right, to, items) != sharing::none) return sharing::otherwise;
         return worst;
     }
 }

@@ -42,7 +42,10 @@ struct attention_names<Scores, Values, Key, contraction<T, X, Y, Gone>> {
     using scores = typename Scores::names;
     using value_axes = lists::minus<typename Values::names, scores>;
     using batch = lists::minus<lists::unite<typename keys::names, typename Values::names>, lists::join<lists::join<axes<Key>, depth>, value_axes>>;
-    using rows = lists::minus<lists::minus<scores, axes<Key>>, batch>;
+    // Of the rows, the positions of ragged sequences come first: a problem's rows follow one another.
+    using all_rows = lists::minus<lists::minus<scores, axes<Key>>, batch>;
+    using ragged_rows = lists::minus<all_rows, typename Scores::items>;
+    using rows = lists::join<ragged_rows, lists::minus<all_rows, ragged_rows>>;
     static constexpr bool value = lists::has<Key, typename Values::names> && value_axes::size >= 1 && value_axes::size <= 2 && batch::size <= 4 && rows::size <= 3 &&
                                   lists::inside<batch, scores>;
     static const queries& query(const contraction<T, X, Y, Gone>& e) {
@@ -109,6 +112,7 @@ void attention_sizes(Call& call, axes<Batch...>, axes<Row...>, axes<Key>, axes<D
     call.depth = sizes.template of<Depth>();
     n = 2 - static_cast<int>(sizeof...(Value));
     ((call.value[n++] = sizes.template of<Value>()), ...);
+    if (call.row[1] == varies || call.row[2] == varies) throw shape_error("attention of ragged queries needs keys and values of the same batch");
     const bool varying_rows = call.row[0] == varies, varying_keys = call.key == varies;
     if (!varying_rows && !varying_keys) call.segment_axis = -1;
     else if (varying_rows && varying_keys) call.query_offsets = call.key_offsets = sizes.offsets;
@@ -137,11 +141,15 @@ void with_attention(Exec& exec, const Scores& scores, const Values& values, cons
     // Rows count through the key's own axis in the slots; a key that the rows lack is no step for them.
     using whole = std::remove_cvref_t<decltype(product)>;
     const auto inner = replace_product<T>(scores, contracted<T, typename whole::items>{});
-    auto tree = lower<slots, 0>(settle<axes<>, slots>(exec, values_of(inner), sizes), sizes);
+    const auto settled_values = settle<axes<>, slots>(exec, values_of(inner), sizes);      // it may hold tensors that the tree points into
+    auto tree = lower<slots, 0>(settled_values, sizes);
     const auto mask = mask_of(inner);
     using place_of_slots = score_slots<names::batch::size, names::rows::size>;
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(mask)>, no_mask>) f(call, tree, no_mask{}, place_of_slots{}, steps);
-    else f(call, tree, lower<slots, 0>(settle<axes<>, slots>(exec, mask, sizes), sizes), place_of_slots{}, steps);
+    else {
+        const auto settled_mask = settle<axes<>, slots>(exec, mask, sizes);
+        f(call, tree, lower<slots, 0>(settled_mask, sizes), place_of_slots{}, steps);
+    }
 }
 
 template <class T, class Node, class With>

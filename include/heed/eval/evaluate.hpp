@@ -23,9 +23,9 @@ public:
 
     static constexpr bool runs() { return true; }
     template <class T> T* temporary(index count) { return reinterpret_cast<T*>(stack_.take(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)))); }
-    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
-    void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
-        Backend::template rows<Wide, Lane, Last, ByColumns>(l, tree, target, writes_inner);
+    template <bool Wide, class Shape, class Tree, class T>
+    void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
+        Backend::template rows<Wide, Shape>(l, tree, target);
     }
     template <class T> void contract(const contraction_call<T>& call) { Backend::contract(call); }
     template <class Slots, class T, class Tree, class Mask> void attend(const attention_call<T>& call, const Tree& tree, const Mask& mask) {
@@ -106,7 +106,7 @@ void assign_into(strided<T, Items::size> to, Items, const Node& node, update how
 
 /// What `tensor = expression` does on a backend: sizes from the expression, then from the tensor.
 template <class Backend, class T, class... Items, class Node>
-void assign_tensor(tensor<T, Items...>& to, const Node& node) {
+void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state = destination::as_it_is) {
     using items = axes<Items...>;
     if constexpr (passes_on<T, Node>) return;
     else if constexpr (assignment_fault<items, T, Node> != 0) report_assignment<items, T, Node>();
@@ -114,6 +114,8 @@ void assign_tensor(tensor<T, Items...>& to, const Node& node) {
         statement<statement_names<items, Node>> sizes;
         sizes.take_from(node);
         // What the expression does not say, the tensor does.
+        if (state == destination::just_made)
+            (static_cast<void>(sizes.template of<lists::last<lists::names<axes<Items>>>>()), ...);
         const auto now = to.memory();
         int n = 0;
         (([&] {
@@ -144,8 +146,8 @@ void assign_tensor(tensor<T, Items...>& to, const Node& node) {
 }
 
 template <class T, class... Items, class Node>
-void assign_to(tensor<T, Items...>& to, const Node& node) {
-    assign_tensor<backend_of<space_of<T>>>(to, node);
+void assign_to(tensor<T, Items...>& to, const Node& node, destination state) {
+    assign_tensor<backend_of<space_of<T>>>(to, node, state);
 }
 
 template <class Node>

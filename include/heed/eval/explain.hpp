@@ -143,16 +143,16 @@ public:
         tags_.push_back(std::make_unique<std::max_align_t>());          // an address of its own, never read
         return reinterpret_cast<T*>(tags_.back().get());
     }
-    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
-    void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>&, bool writes_inner) {
+    template <bool Wide, class Shape, class Tree, class T>
+    void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>&) {
         using kernel = plan_step::kernel;
         std::vector<const void*> seen;
         const costs::extents e{l, seen};
         const unsigned all = (1u << l.slots) - 1, outer = (1u << l.outer) - 1;
         const auto cost = costs::of(tree, e);
-        plan_step s{l.reduces ? writes_inner ? kernel::row_program : kernel::reduction : kernel::elementwise, {}, 0, 0};
+        plan_step s{l.reduces ? Shape::writes_inner ? kernel::row_program : kernel::reduction : kernel::elementwise, {}, 0, 0};
         s.flops = cost.operations * e.places(all);
-        s.bytes = cost.bytes + e.places(writes_inner ? all : outer) * sizeof(T);
+        s.bytes = cost.bytes + e.places(Shape::writes_inner ? all : outer) * sizeof(T);
         if (l.reduces) s.sizes = count_text(e.places(outer)) + " rows of " + count_text(e.places(all & ~outer));
         else s.sizes = count_text(e.places(all)) + " elements";
         plan_.steps_.push_back(std::move(s));

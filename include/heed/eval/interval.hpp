@@ -45,6 +45,8 @@ interval over(const lowered::lengths<Slot>& x, const rectangle& r) {
 }
 template <kind K> interval over(const lowered::constant<K>& x, const rectangle&) { return {x.value, x.value}; }
 template <class T> interval over(const lowered::accumulated<T>&, const rectangle&) { return {}; }
+template <unsigned Slots> interval over(const lowered::offset<Slots>&, const rectangle&) { return {}; }
+template <class X> interval over(const lowered::uniform<X>&, const rectangle&) { return {0, 1}; }
 template <class T, unsigned Slots, class Ids> interval over(const lowered::gathered<T, Slots, Ids>&, const rectangle&) { return {}; }
 template <class Op, int K, class X> interval over(const lowered::reduction<Op, K, X>&, const rectangle&) { return {}; }
 

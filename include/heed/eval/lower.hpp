@@ -46,6 +46,7 @@ struct statement {
         s = varies;
         take<typename A::outer>(count);
         if (!offsets) offsets = bounds, segments = count, batch = lists::place<typename A::outer, Names>;
+        else if (segments != count) throw_sizes_differ(axis_name<typename A::outer>(), segments, count);
         else if (offsets != bounds && std::memcmp(offsets, bounds, sizeof(index) * static_cast<std::size_t>(count + 1)) != 0)
             throw_lengths_differ(axis_name<typename A::inner>());
     }
@@ -235,25 +236,34 @@ template <class Slots, int First, class N, bool Log, class T, class X, class G> 
 [[noreturn, gnu::cold]] inline void throw_id_outside(std::string_view name, index id, index rows) {
     throw value_error("id " + std::to_string(id) + " is outside axis " + std::string(name) + " of size " + std::to_string(rows));
 }
-/// Ids that are made of positions alone are rows of the table, whatever the position.
+/// Ids that are made of positions alone are rows of the table, whatever the position: told by their interval where that
+/// is enough, else position by position.
 template <class Slots, class A, class Ids, class Names>
-void check_positions(const Ids& ids, index rows, const statement<Names>& sizes) {
+void check_positions(Ids ids, index rows, const statement<Names>& sizes) {
     intervals::rectangle all;
+    index size[Slots::size + 1] = {}, places = 1;
     [&]<class... S>(axes<S...>) {
         int n = 0;
         (([&] {
-             const index size = sizes.template of<S>();
-             index most = size;
-             if (size == varies)
-                 for (index s = most = 0; s < sizes.segments; ++s) most = std::max(most, sizes.offsets[s + 1] - sizes.offsets[s]);
+             size[n] = sizes.template of<S>();
+             if (size[n] == varies)
+                 for (index s = size[n] = 0; s < sizes.segments; ++s) size[n] = std::max(size[n], sizes.offsets[s + 1] - sizes.offsets[s]);
              all.open |= 1u << n;
-             all.range[n++] = {0, static_cast<double>(std::max<index>(most, 1) - 1)};
+             all.range[n] = {0, static_cast<double>(std::max<index>(size[n], 1) - 1)};
+             if (!(Ids::slots >> n & 1)) size[n] = 1;
+             places *= size[n++];
          }()),
          ...);
     }(Slots{});
     const auto range = intervals::over(ids, all);
-    if (range.low < 0) throw_id_outside(axis_name<A>(), static_cast<index>(std::max(range.low, -9e18)), rows);
-    if (range.high >= static_cast<double>(rows)) throw_id_outside(axis_name<A>(), static_cast<index>(std::min(range.high, 9e18)), rows);
+    if (range.low >= 0 && range.high < static_cast<double>(rows)) return;
+    for (index place = 0; place < places; ++place) {
+        index at[lowered::most_slots] = {}, rest = place;
+        for (int n = Slots::size; n-- > 0; rest /= size[n]) at[n] = rest % size[n];
+        ids.template seek<lowered::no_lane>(at, 0);
+        const auto id = static_cast<index>(ids.template get<lowered::numbers<lowered::no_lane>>(lowered::spot{}));
+        if (id < 0 || id >= rows) throw_id_outside(axis_name<A>(), id, rows);
+    }
 }
 
 template <class Slots, int First, class N, class T, class Table, class Ids, class A> auto lower_node(const gathered<T, Table, Ids, A>& e, const statement<N>& s) {

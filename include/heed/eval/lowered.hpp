@@ -387,6 +387,14 @@ struct loops {
     index length(index s) const { return offsets[s + 1] - offsets[s]; }
 };
 
+/// What of a row program's shape is known while it compiles: the slot that lanes run along; whether it is the last beside
+/// the row (by columns) or of the row; whether the row itself is written; how many slots there are, and are not reduced over.
+template <int Lane, bool ByColumns, bool WritesInner, int Slots, int Outer>
+struct row_shape {
+    static constexpr int lane = Lane, last = Slots > 0 ? Slots - 1 : 0, outer = Outer;
+    static constexpr bool by_columns = ByColumns, writes_inner = WritesInner;
+};
+
 /// Fewer, longer loops: a ragged pair that nothing takes apart becomes one loop over its rows, neighbours that every
 /// operand steps through as one are joined. Slots [first, last) only.
 template <class Tree, class Target>

@@ -167,20 +167,24 @@ void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, 
     } else {
         const auto node = settle<gone, rest>(exec, whole, sizes);
         using settled_node = std::remove_cvref_t<decltype(node)>;
-        auto tree = lower<slots, 0>(node, sizes);
-        lowered::target<T> target;
-        target.base = to.data;
-        place_strides<slots>(target, to, Items{});
-        constexpr int outer = reduces ? rest::size : (slots::size > 0 ? slots::size - 1 : 0);
-        lowered::loops l = make_loops(slots{}, outer, sizes);
-        l.reduces = reduces;
-        constexpr bool wide_lanes = std::is_same_v<T, double> || wide<Node>::value;
-        constexpr bool by_columns = [] {
-            if constexpr (reduces && rest::size > 0) return !runs_along<settled_node, gone>() && runs_along<settled_node, axes<lists::last<rest>>>();
-            else return false;
-        }();
-        constexpr int lane = by_columns ? rest::size - 1 : (slots::size > 0 ? slots::size - 1 : 0);
-        exec.template rows<wide_lanes, lane, (slots::size > 0 ? slots::size - 1 : 0), by_columns>(l, tree, target, writes_inner);
+        // Every reduction was of something smaller than the row: what is left is elementwise.
+        if constexpr (reduces && row_axes<settled_node>::type::size == 0) assign_rows(exec, to, Items{}, node, sizes);
+        else {
+            auto tree = lower<slots, 0>(node, sizes);
+            lowered::target<T> target;
+            target.base = to.data;
+            place_strides<slots>(target, to, Items{});
+            constexpr int outer = reduces ? rest::size : (slots::size > 0 ? slots::size - 1 : 0);
+            lowered::loops l = make_loops(slots{}, outer, sizes);
+            l.reduces = reduces;
+            constexpr bool wide_lanes = std::is_same_v<T, double> || wide<Node>::value;
+            constexpr bool by_columns = [] {
+                if constexpr (reduces && rest::size > 0) return !runs_along<settled_node, gone>() && runs_along<settled_node, axes<lists::last<rest>>>();
+                else return false;
+            }();
+            constexpr int lane = by_columns ? rest::size - 1 : (slots::size > 0 ? slots::size - 1 : 0);
+            exec.template rows<wide_lanes, lowered::row_shape<lane, by_columns, writes_inner, slots::size, reduces ? rest::size : outer>>(l, tree, target);
+        }
     }
 }
 
@@ -347,8 +351,9 @@ void assign_through(Exec& exec, const strided<T, R>& to, Items, const Node& node
 
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_general(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
-    if (add) assign_rows(exec, to, Items{}, plus_destination(to, Items{}, node), sizes);
-    else assign_rows(exec, to, Items{}, node, sizes);
+    if constexpr (!is_mask<T>)                  // masks are not added up
+        if (add) return assign_rows(exec, to, Items{}, plus_destination(to, Items{}, node), sizes);
+    assign_rows(exec, to, Items{}, node, sizes);
 }
 
 /// A merged axis is written by the two that it is made of.

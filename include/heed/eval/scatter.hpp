@@ -14,6 +14,7 @@ void scatter_add_into(const strided<T, R>& table, TableItems, const Ids& ids, co
     statement<lists::unite<slots, typename Ids::names>> sizes;
     sizes.take_from(rows);
     sizes.take_from(ids);
+    [&]<class... Item>(axes<Item...>) { (sizes.template take<Item>(table.size[lists::place<Item, TableItems>]), ...); }(own{});
     auto source = lower<slots, 0>(rows, sizes);
     auto which = lower<slots, 0>(ids, sizes);
     lowered::target<T> target;
@@ -65,6 +66,8 @@ void scatter_add(Table&& table, const Ids& ids, const Rows& rows) {
     const auto from = detail::capture(rows);
     static_assert(detail::is_leaf<std::remove_cvref_t<decltype(from)>>, "heed: scatter_add adds the rows of a tensor or a view; evaluate the expression first");
     static_assert(std::is_same_v<typename bare::element_type, detail::element_of<Rows>>, "heed: scatter_add adds elements of the table's own type");
+    static_assert(lists::inside<detail::names_of<Ids>, detail::names_of<Rows>>, "heed: scatter_add has a row for every id; the rows lack an axis of the ids");
+    static_assert(lists::inside<lists::minus<typename bare::names, axes<A>>, detail::names_of<Rows>>, "heed: the rows that scatter_add adds lack an axis of the table");
     static_assert(lists::has<A, typename bare::names>, "heed: scatter_add adds along an axis of the table");
     if (rows.memory().count() == 0) return;
     detail::scatter_add_into<A>(table.memory(), typename bare::items{}, held, from);

@@ -58,6 +58,9 @@ struct merging : computed<merging<T, X, B, C, A>, T, lists::replace<lists::minus
     X x;
     explicit merging(X operand) : x(std::move(operand)) {}
     auto map(const auto& f) const { return merging<T, decltype(f(x)), B, C, A>(f(x)); }
+    template <class Statement> void take_gathered(Statement& s) const {
+        if (s.template knows<B>() && s.template knows<C>()) s.template take<A>(s.template of<B>() * s.template of<C>());
+    }
 };
 
 /// The same values, once more along further axes.

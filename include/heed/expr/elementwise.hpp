@@ -51,6 +51,10 @@ auto function_of(X&& x) {
     else return unary<Op, floating<element_of<X>>, captured<X>>(capture(std::forward<X>(x)));
 }
 
+/// What arithmetic makes of elements: true and false count as 1 and 0.
+template <class T> using number_of = std::conditional_t<is_mask<T>, std::int32_t, T>;
+template <class Op, class X> using number_function = unary<Op, number_of<element_of<X>>, captured<X>>;
+
 template <class Op, class L, class R>
 auto arithmetic(L&& l, R&& r) {
     if constexpr (absorbs<L, R>) return stand_in{};
@@ -60,7 +64,8 @@ auto arithmetic(L&& l, R&& r) {
     } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
         (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
         return stand_in{};
-    } else return binary<Op, promote<element_of<L>, element_of<R>>, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
+    } else
+        return binary<Op, number_of<promote<element_of<L>, element_of<R>>>, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
 }
 
 template <class Op, class L, class R>
@@ -72,6 +77,10 @@ auto comparison(L&& l, R&& r) {
     } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
         (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
         return stand_in{};
+    } else if constexpr (is_mask<element_of<L>>) {
+        using left = cast<std::int32_t, captured<L>>;
+        using right = cast<std::int32_t, captured<R>>;
+        return binary<Op, bool, left, right>(left(capture(std::forward<L>(l))), right(capture(std::forward<R>(r))));
     } else return binary<Op, bool, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
 }
 
@@ -118,12 +127,12 @@ auto operator!(X&& x) {
 template <node_type X>
 auto operator-(X&& x) {
     if constexpr (detail::absorbs<X>) return stand_in{};
-    else return detail::with_x<operations::negate, X>(detail::capture(std::forward<X>(x)));
+    else return detail::number_function<operations::negate, X>(detail::capture(std::forward<X>(x)));
 }
 template <node_type X>
 auto abs(X&& x) {
     if constexpr (detail::absorbs<X>) return stand_in{};
-    else return detail::with_x<operations::absolute, X>(detail::capture(std::forward<X>(x)));
+    else return detail::number_function<operations::absolute, X>(detail::capture(std::forward<X>(x)));
 }
 
 template <node_type X> auto exp(X&& x) { return detail::function_of<operations::exponential>(std::forward<X>(x)); }

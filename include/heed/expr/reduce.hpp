@@ -93,7 +93,6 @@ template <class Names, class... A> using first_missing = lists::minus<axes<A...>
     }
 
 namespace detail {
-template <class T> using number_of = std::conditional_t<is_mask<T>, std::int32_t, T>;
 template <class T, class X, class Gone> using sum_node = reduction<operations::sum, T, X, Gone>;
 template <class T, class X, class Gone> using mean_node = reduction<operations::mean, T, X, Gone>;
 template <class T, class X, class Gone> using max_node = reduction<operations::highest, T, X, Gone>;

@@ -16,9 +16,9 @@ inline axis_group group_of(const heed::detail::axis_set& set) {
 }
 
 struct backend {
-    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
-    static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
-        cpu::rows<Wide, Lane, Last, ByColumns>(l, tree, target, writes_inner);
+    template <bool Wide, class Shape, class Tree, class T>
+    static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
+        cpu::rows<Wide, Shape>(l, tree, target);
     }
 
     template <class T>

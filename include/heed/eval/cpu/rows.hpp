@@ -52,26 +52,23 @@ inline double row_elements(const lowered::loops& l, const lowered::cursor& c) {
     return n;
 }
 
-/// Four sums side by side over `length` lanes of a tree, from lane `first`.
+/// Two sums side by side over `length` lanes of a tree, from lane `first`.
 template <class C, class Op, class X>
 HEED_INLINE typename C::floating fold(const X& x, index first, index length, const void* reduced, typename C::floating sum) {
     using V = typename C::floating;
     constexpr int w = C::width;
     const V identity(static_cast<typename C::scalar>(Op::identity));
-    V a = sum, b = identity, c = identity, d = identity;
+    V a = sum, b = identity;
     index i = 0;
-    for (; i + 4 * w <= length; i += 4 * w) {
+    for (; i + 2 * w <= length; i += 2 * w) {
         a = Op::combine(a, x.template get<C>(lowered::spot{first + i, w, reduced}));
         b = Op::combine(b, x.template get<C>(lowered::spot{first + i + w, w, reduced}));
-        c = Op::combine(c, x.template get<C>(lowered::spot{first + i + 2 * w, w, reduced}));
-        d = Op::combine(d, x.template get<C>(lowered::spot{first + i + 3 * w, w, reduced}));
     }
-    for (; i + w <= length; i += w) a = Op::combine(a, x.template get<C>(lowered::spot{first + i, w, reduced}));
-    if (i < length) {
-        const int n = static_cast<int>(length - i);
-        b = Op::combine(b, select(C::truth::first(n), x.template get<C>(lowered::spot{first + i, n, reduced}), identity));
+    for (; i < length; i += w) {
+        const int n = static_cast<int>(std::min<index>(w, length - i));
+        a = Op::combine(a, select(C::truth::first(n), x.template get<C>(lowered::spot{first + i, n, reduced}), identity));
     }
-    return Op::combine(Op::combine(a, b), Op::combine(c, d));
+    return Op::combine(a, b);
 }
 
 template <class Op, class F>
@@ -100,17 +97,11 @@ HEED_INLINE typename C::floating reduce_row(const lowered::loops& l, X& x, const
 template <class C, class Tree, class T>
 HEED_INLINE void write_lanes(const Tree& tree, const lowered::target<T>& out, index first, index length, const void* reduced) {
     constexpr int w = C::width;
-    const index stride = out.stride[C::lane];
+    const index stride = out.stride[C::lane], last = first + length;
     index i = first;
-    const index last = first + length;
-    for (; i + 2 * w <= last; i += 2 * w) {
-        const auto one = tree.template get<C>(lowered::spot{i, w, reduced});
-        const auto two = tree.template get<C>(lowered::spot{i + w, w, reduced});
-        C::store(out.here + i * stride, stride, w, one);
-        C::store(out.here + (i + w) * stride, stride, w, two);
-    }
-    for (; i < last; i += w) {
-        const int n = static_cast<int>(std::min<index>(w, last - i));
+    for (; i + w <= last; i += w) C::store(out.here + i * stride, stride, w, tree.template get<C>(lowered::spot{i, w, reduced}));
+    if (i < last) {
+        const int n = static_cast<int>(last - i);
         C::store(out.here + i * stride, stride, n, tree.template get<C>(lowered::spot{i, n, reduced}));
     }
 }
@@ -177,8 +168,8 @@ void one_long_row(const lowered::loops& l, const Tree& tree, const lowered::targ
     C::store(out.here, 1, 1, result.template get<C>(lowered::spot{0, 1, reduced}));
 }
 
-template <class C, class Tree, class T>
-void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+template <class C, bool WritesInner, bool Alone, class Tree, class T>
+void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
     using V = typename C::floating;
     constexpr int count = Tree::reduction_count;
     int same_as[count + 1] = {};
@@ -207,8 +198,8 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
             }
         });
     } else {
-        const bool alone = count == 1 && rows == 1 && !writes_inner && each > 4 * grain;
-        if (alone) return one_long_row<C>(l, tree, target);
+        if constexpr (Alone && count == 1 && !WritesInner)
+            if (each > 4 * grain) return one_long_row<C>(l, tree, target);
         const index together = std::max<index>(1, static_cast<index>(grain / std::max(1.0, each)));
         parallel_for((rows + together - 1) / together, std::max(each, double(grain)) * 8, [&](index job) {
             Tree t = tree;
@@ -219,7 +210,7 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
                 if (r == job * together) lowered::find_place(l, 0, l.outer, r, c);
                 else lowered::next_place(l, 0, l.outer, c);
                 reduce_all<C>(l, t, c, same_as, reduced);
-                if (writes_inner) {
+                if constexpr (WritesInner) {
                     lowered::cursor within = c;
                     for (index i = 0, n = inner.rows(c); i < n; ++i) {
                         lowered::find_place(l, l.outer, l.slots - 1, i, within);
@@ -265,8 +256,8 @@ inline void next_inner(const lowered::loops& l, lowered::cursor& c) {
 /// Columns of a chunk: registers side by side that go down the rows together.
 inline constexpr int chunk = 8;
 
-template <class C, class Tree, class T>
-void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+template <class C, bool WritesInner, class Tree, class T>
+void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
     using V = typename C::floating;
     constexpr int count = Tree::reduction_count, w = C::width;
     int same_as[count + 1] = {};
@@ -320,7 +311,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
             for (int u = 0; u < registers; ++u)
                 C::store(out.here + (first + u * w) * stride, stride, count_of(u), t.template get<C>(lowered::spot{first + u * w, count_of(u), reduced + u}));
         };
-        if (writes_inner) {
+        if constexpr (WritesInner) {
             lowered::cursor c = row;
             for (index i = 0; i < places; ++i) {
                 if (i == 0) find_inner(l, 0, c);
@@ -333,15 +324,16 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
 
 }  // namespace row_programs
 
-/// Lane: the slot that lanes run along; Last: the last slot, which they run along where a ragged sequence has slot Lane.
-template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
-void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
+template <bool Wide, class Shape, class Tree, class T>
+void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target) {
     using F = std::conditional_t<Wide, double, float>;
     lowered::simplify(l, tree, target);
-    if constexpr (ByColumns) {
-        if (l.within == Lane || l.segment == Lane) return row_programs::by_rows<lanes<F, Last>>(l, tree, target, writes_inner);
-        row_programs::by_columns<lanes<F, Lane, row_programs::chunk>>(l, tree, target, writes_inner);
-    } else row_programs::by_rows<lanes<F, Lane>>(l, tree, target, writes_inner);
+    constexpr bool alone = Shape::outer == 0;
+    if constexpr (Shape::by_columns) {
+        // The lanes of one register belong to one sequence: where they would not, they run along the row.
+        if (l.within == Shape::lane || l.segment == Shape::lane) return row_programs::by_rows<lanes<F, Shape::last>, Shape::writes_inner, alone>(l, tree, target);
+        row_programs::by_columns<lanes<F, Shape::lane, row_programs::chunk>, Shape::writes_inner>(l, tree, target);
+    } else row_programs::by_rows<lanes<F, Shape::lane>, Shape::writes_inner, alone>(l, tree, target);
 }
 
 }  // namespace heed::inline HEED_TARGET::cpu

@@ -9,9 +9,9 @@
 namespace heed::inline HEED_TARGET::reference {
 
 struct backend {
-    template <bool Wide, int Lane, int Last, bool ByColumns, class Tree, class T>
-    static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target, bool writes_inner) {
-        reference::rows<Lane>(l, tree, target, writes_inner);
+    template <bool Wide, class Shape, class Tree, class T>
+    static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
+        reference::rows<Shape::writes_inner>(l, tree, target);
     }
     template <class T> static void contract(const detail::contraction_call<T>& call) { reference::contract(call); }
     template <class Slots, class T, class Tree, class Mask>
@@ -32,7 +32,7 @@ struct backend {
 template <operand X>
 tensor_of<X> eval(const X& x) {
     tensor_of<X> result;
-    detail::assign_tensor<backend>(result, detail::capture(x));
+    detail::assign_tensor<backend>(result, detail::capture(x), detail::destination::just_made);
     return result;
 }
 /// to = e by the reference.

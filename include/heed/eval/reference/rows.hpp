@@ -29,8 +29,8 @@ void store(T& to, V value) {
 }
 
 /// The value of a tree for each row of the loops, or for each place of each row where the target has the inner slots.
-template <int Slots, class Tree, class T>
-void rows(const lowered::loops& l, Tree tree, lowered::target<T> out, bool writes_inner) {
+template <bool WritesInner, class Tree, class T>
+void rows(const lowered::loops& l, Tree tree, lowered::target<T> out) {
     using context = lowered::numbers<lowered::no_lane>;
     double reduced[Tree::reduction_count + 1] = {};
     // A ragged pair is walked batch first, whatever the order of its slots.
@@ -54,7 +54,7 @@ void rows(const lowered::loops& l, Tree tree, lowered::target<T> out, bool write
             out.template seek<lowered::no_lane>(c.at, c.row);
             store<T, context, Tree::result>(*out.here, tree.template get<context>(lowered::spot{0, 1, reduced}));
         };
-        if (writes_inner) each_place(l, l.outer, l.slots, row, write);
+        if constexpr (WritesInner) each_place(l, l.outer, l.slots, row, write);
         else write(row);
     });
 }
