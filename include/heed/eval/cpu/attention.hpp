@@ -49,52 +49,99 @@ inline constexpr std::ptrdiff_t group_rows = 2 * tiles::tallest;
 /// The keys of a tile: as many as leave room for the tile of k and of v in the first two levels of the cache.
 template <class T> std::ptrdiff_t tile_keys(std::ptrdiff_t widths) {
     std::ptrdiff_t keys = 256;
-    while (keys > 64 && keys * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 96 * 1024) keys /= 2;
+    while (keys > 64 && keys * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 40 * 1024) keys /= 2;
     return keys;
 }
 
 /// One block of rows of one problem against all its keys.
 template <class T, class Score> class forward_block {
 public:
+    /// `next` is the problem that this thread turns to afterwards, from its row next_row0 on; may be null.
     forward_block(const attention_shape& shape, const attention_operands<T>& x, const Score& score, const problem& p,
-                  std::ptrdiff_t row0, std::ptrdiff_t row1)
-        : shape_(shape), x_(x), score_(score), problem_(p), row0_(row0), rows_(row1 - row0) {}
+                  std::ptrdiff_t row0, std::ptrdiff_t row1, const problem* next, std::ptrdiff_t next_row0)
+        : shape_(shape), x_(x), score_(score), problem_(p), next_(next), row0_(row0), rows_(row1 - row0), next_row0_(next_row0) {}
 
     void run() {
         pack_queries();
-        std::fill(out_.begin(), out_.end(), T(0));
         std::fill(greatest_.begin(), greatest_.end(), minus_infinity<T>);
         std::fill(total_.begin(), total_.end(), T(0));
+        std::fill(out_.begin(), out_.end(), T(0));
         for (std::ptrdiff_t key0 = 0; key0 < problem_.keys; key0 += key_tile_) attend(key0, std::min(key0 + key_tile_, problem_.keys));
-        write();
+        if (problem_.keys == 0)
+            for (std::ptrdiff_t r = 0; r < rows_; r += group_rows) write_group(r, std::min(group_rows, rows_ - r));
     }
 
 private:
     void pack_queries() {
-        const tiles::columns inner = depth_columns(shape_, x_.q.inner);
-        tiles::watch<T> unused;
         T factor = T(1);
         if constexpr (Score::linear) factor = score_.scale() * log2_e<T>;
-        row_cursor<const T> row(problem_, x_.q, row0_);
-        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++row) tiles::pack_row<T>(&q_[r * q_stride_], *row, inner, factor, unused);
+        tiles::pack_rows<T>({q_.data(), q_stride_}, row_cursor<const T>(problem_, x_.q, row0_), rows_, depth_columns(shape_, x_.q.inner), factor);
+        if constexpr (Score::linear) q_norm_ = greatest_row_norm();
+    }
+
+    T greatest_row_norm() const {
+        constexpr int lanes = simd<T>::lanes;
+        T greatest = T(0), spoilt = T(0);
+        for (std::ptrdiff_t r = 0; r < rows_; r += lanes) {
+            simd<T> squares[lanes];
+            for (int i = 0; i < lanes; ++i) {
+                squares[i] = simd<T>(T(0));
+                if (r + i < rows_)
+                    for (std::ptrdiff_t d = 0; d < q_stride_; d += lanes) {
+                        const simd<T> x = simd<T>::load(&q_[(r + i) * q_stride_ + d]);
+                        squares[i] = fma(x, x, squares[i]);
+                    }
+            }
+            const simd<T> norms = tiles::sums<T>(squares);
+            greatest = std::max(greatest, reduce_max(norms));
+            spoilt += reduce_add(norms * simd<T>(T(0)));
+        }
+        return greatest + spoilt;
     }
 
     void attend(std::ptrdiff_t key0, std::ptrdiff_t key1) {
         const tile_verdict whole = verdict(row0_, row0_ + rows_, key0, key1);
-        if (whole == tile_verdict::none) return;
-        bool packed = false, finite = true;
+        const bool last = key1 == problem_.keys;
+        if (whole == tile_verdict::none && !last) return;
+        bool packed = false;
         for (std::ptrdiff_t r = 0; r < rows_; r += group_rows) {
             const std::ptrdiff_t height = std::min(group_rows, rows_ - r);
-            const tile_verdict group = whole == tile_verdict::all ? whole : verdict(row0_ + r, row0_ + r + height, key0, key1);
-            if (group == tile_verdict::none) continue;
-            if (!packed) finite = pack_keys(key0, key1 - key0);
-            packed = true;
-            score_group(r, height, key0, static_cast<int>(key1 - key0), group);
-            const bool selecting = !finite;
-            weigh_group(r, height, key1 - key0, selecting);
-            if (selecting) sum_visible(r, height, key1 - key0);
-            else tiles::multiply<tiles::onto::scaled_sum, T>({scores_.data(), score_stride_, 1}, {v_.data(), out_stride_}, key1 - key0,
-                                                             {&out_[r * out_stride_], out_stride_}, height, out_stride_, factor_);
+            prefetch(r, height, key1);
+            const tile_verdict group = whole == tile_verdict::some ? verdict(row0_ + r, row0_ + r + height, key0, key1) : whole;
+            if (group != tile_verdict::none) {
+                if (!packed) pack_keys(key0, key1 - key0);
+                packed = true;
+                score_group(r, height, key0, static_cast<int>(key1 - key0), group);
+                weigh_group(r, height, key1 - key0);
+                if (finite_) tiles::multiply<tiles::onto::scaled_sum, T>({scores_.data(), score_stride_, 1}, {v_.data(), out_stride_}, key1 - key0,
+                                                                         {&out_[r * out_stride_], out_stride_}, height, out_stride_, factor_);
+                else sum_visible(r, height, key1 - key0);
+            }
+            if (last) write_group(r, height);
+        }
+    }
+
+    /// While this block's rows r to r + height meet the keys up to key1, memory brings what comes after: their share of the
+    /// next tile of keys, or, at the last one, the places of the output and the next problem's rows and first tile. (Inlined
+    /// since g++ drops calls of functions that do nothing but this.)
+    HEED_INLINE void prefetch(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key1) {
+        const bool last = key1 == problem_.keys;
+        if (last) {
+            row_cursor<T> out(problem_, x_.out, row0_ + r);
+            for (std::ptrdiff_t i = 0; i < height; ++i, ++out) tiles::prefetch_row<1>(*out, value_columns(shape_, x_.out.inner));
+            if (next_ == nullptr) return;
+            const std::ptrdiff_t rows = std::min(height, next_->rows - next_row0_ - r);
+            if (rows > 0) {
+                row_cursor<const T> q(*next_, x_.q, next_row0_ + r);
+                for (std::ptrdiff_t i = 0; i < rows; ++i, ++q) tiles::prefetch_row<0>(*q, depth_columns(shape_, x_.q.inner));
+            }
+        }
+        const problem& then = last ? *next_ : problem_;
+        const std::ptrdiff_t key0 = last ? 0 : key1, n = std::min(key_tile_, then.keys - key0);
+        const T *k = then.base(x_.k) + key0 * x_.k.key, *v = then.base(x_.v) + key0 * x_.v.key;
+        for (std::ptrdiff_t j = n * r / rows_; j < n * (r + height) / rows_; ++j) {
+            tiles::prefetch_row<0>(k + j * x_.k.key, depth_columns(shape_, x_.k.inner));
+            tiles::prefetch_row<0>(v + j * x_.v.key, value_columns(shape_, x_.v.inner));
         }
     }
 
@@ -103,14 +150,13 @@ private:
         else return tile_verdict::all;
     }
 
-    /// False where v holds an infinity or NaN: a weight of zero would not silence it.
-    bool pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
-        tiles::watch<T> k_seen, v_seen;
-        const tiles::columns depth = depth_columns(shape_, x_.k.inner), value = value_columns(shape_, x_.v.inner);
-        tiles::pack_transposed<T>({k_.data(), score_stride_}, problem_.base(x_.k) + key0 * x_.k.key, n, x_.k.key, depth, k_seen);
-        const T* row = problem_.base(x_.v) + key0 * x_.v.key;
-        for (std::ptrdiff_t j = 0; j < n; ++j, row += x_.v.key) tiles::pack_row<T>(&v_[j * out_stride_], row, value, T(1), v_seen);
-        return v_seen.all_finite();
+    void pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
+        const T *k = problem_.base(x_.k) + key0 * x_.k.key, *v = problem_.base(x_.v) + key0 * x_.v.key;
+        tiles::pack_transposed<T>({k_.data(), score_stride_}, k, n, x_.k.key, depth_columns(shape_, x_.k.inner));
+        finite_ = tiles::pack_rows<T>({v_.data(), out_stride_}, tiles::even_rows<T>{v, x_.v.key}, n, value_columns(shape_, x_.v.inner), T(1));
+        // |q . k| <= |q| |k|
+        if constexpr (Score::linear)
+            bounded_ = q_norm_ * tiles::greatest_column_norm<T>({k_.data(), score_stride_}, shape_.depth, n) <= bound * bound;
     }
 
     void score_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, int n, tile_verdict seen) {
@@ -125,40 +171,53 @@ private:
         }
     }
 
-    /// Scores become weights relative to the row's greatest; factor_ is what the sums so far shrink by.
-    void weigh_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n, bool selecting) {
+    /// Scores become weights relative to the row's greatest, or to the bound of all; factor_ is what the sums so far shrink by.
+    void weigh_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n) {
         constexpr int lanes = simd<T>::lanes;
-        T base[group_rows + lanes];
-        for (std::ptrdiff_t i = 0; i < height; ++i) {
-            const T* s = &scores_[i * score_stride_];
-            simd<T> most(minus_infinity<T>);
-            for (std::ptrdiff_t j = 0; j < n; j += lanes) most = max(most, simd<T>::load(s + j));
-            base[i] = reduce_max(most) * unit;
-        }
-        for (std::ptrdiff_t i = 0; i < height; i += lanes) {
-            const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i));
-            const simd<T> before = simd<T>::load(&greatest_[r + i], count), now = max(before, simd<T>::load(base + i, count));
-            now.store(&greatest_[r + i], count);
-            // A row that has seen nothing has no greatest score: any finite base makes its weights exp2(-infinity) = 0.
-            const simd<T> finite = select(now == simd<T>(minus_infinity<T>), simd<T>(T(0)), now);
-            const simd<T> shrink = exp2(before - finite);
-            finite.store(base + i);
-            shrink.store(factor_ + i, count);
-            (simd<T>::load(&total_[r + i], count) * shrink).store(&total_[r + i], count);
-        }
-        for (std::ptrdiff_t i = 0; i < height; ++i) {
-            T* s = &scores_[i * score_stride_];
-            const simd<T> minus_base(-base[i]);
-            simd<T> sum(T(0));
-            for (std::ptrdiff_t j = 0; j < n; j += lanes) {
-                const simd<T> score = simd<T>::load(s + j);
-                const simd<T> weight = exp2(exponent(score, minus_base));
-                sum += weight;
-                if (selecting) select(score == simd<T>(minus_infinity<T>), simd<T>(hidden), weight).store(s + j);
-                else weight.store(s + j);
+        for (std::ptrdiff_t i0 = 0; i0 < height; i0 += lanes) {
+            const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i0));
+            T* s = &scores_[i0 * score_stride_];
+            simd<T> greatest(bound);
+            if (!bounded_) {
+                T each[lanes];
+                for (int i = 0; i < count; ++i) each[i] = greatest_of(s + i * score_stride_, n) * unit;
+                greatest = simd<T>::load(each, count);
             }
-            total_[r + i] += reduce_add(sum);
+            const simd<T> before = simd<T>::load(&greatest_[r + i0], count), now = max(before, greatest);
+            now.store(&greatest_[r + i0], count);
+            // A row that has seen nothing has no greatest score: any finite base makes its weights exp2(-infinity) = 0.
+            const simd<T> base = select(now == simd<T>(minus_infinity<T>), simd<T>(T(0)), now);
+            const simd<T> shrink = exp2(before - base);
+            shrink.store(factor_ + i0, count);
+            T bases[lanes];
+            base.store(bases);
+            simd<T> sum[lanes];
+            for (int i = count; i < lanes; ++i) sum[i] = simd<T>(T(0));
+            for (int i = 0; i < count; ++i)
+                sum[i] = finite_ ? weigh_row<false>(s + i * score_stride_, n, bases[i]) : weigh_row<true>(s + i * score_stride_, n, bases[i]);
+            fma(simd<T>::load(&total_[r + i0], count), shrink, tiles::sums<T>(sum)).store(&total_[r + i0], count);
         }
+    }
+
+    static T greatest_of(const T* s, std::ptrdiff_t n) {
+        simd<T> most(minus_infinity<T>);
+        for (std::ptrdiff_t j = 0; j < n; j += simd<T>::lanes) most = max(most, simd<T>::load(s + j));
+        return reduce_max(most);
+    }
+
+    /// exp2(score - base) in place; returns the sum, lane by lane.
+    template <bool Selecting> [[gnu::noinline]] static simd<T> weigh_row(T* s, std::ptrdiff_t n, T base) {
+        constexpr int lanes = simd<T>::lanes;
+        const simd<T> minus_base(-base);
+        simd<T> sum(T(0));
+        for (std::ptrdiff_t j = 0; j < n; j += lanes) {
+            const simd<T> score = simd<T>::load(s + j);
+            const simd<T> weight = exp2(exponent(score, minus_base));
+            sum += weight;
+            if constexpr (Selecting) select(score == simd<T>(minus_infinity<T>), simd<T>(hidden), weight).store(s + j);
+            else weight.store(s + j);
+        }
+        return sum;
     }
 
     HEED_INLINE static simd<T> exponent(simd<T> score, simd<T> minus_base) {
@@ -181,27 +240,37 @@ private:
         }
     }
 
-    void write() {
+    void write_group(std::ptrdiff_t r, std::ptrdiff_t height) {
+        constexpr int lanes = simd<T>::lanes;
+        T inverse[group_rows + lanes];
+        for (std::ptrdiff_t i = 0; i < height; i += lanes) {
+            const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i));
+            const simd<T> total = simd<T>::load(&total_[r + i], count), zero(T(0));
+            select(total == zero, zero, simd<T>(T(1)) / total).store(inverse + i);
+            fma(simd<T>::load(&greatest_[r + i], count), simd<T>(ln_2<T>), log(total)).store(&greatest_[r + i], count);
+        }
         const tiles::columns inner = value_columns(shape_, x_.out.inner);
-        row_cursor<T> row(problem_, x_.out, row0_);
-        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++row)
-            tiles::unpack_row<T>(*row, inner, &out_[r * out_stride_], total_[r] == T(0) ? T(0) : T(1) / total_[r], false);
+        row_cursor<T> row(problem_, x_.out, row0_ + r);
+        for (std::ptrdiff_t i = 0; i < height; ++i, ++row) tiles::unpack_row<T>(*row, inner, &out_[(r + i) * out_stride_], inverse[i], false);
         if (!x_.log_sum_exp) return;
-        row_cursor<T> place(problem_, x_.log_sum_exp, row0_);
-        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++place)
-            **place = total_[r] == T(0) ? minus_infinity<T> : (greatest_[r] + std::log2(total_[r])) * ln_2<T>;
+        row_cursor<T> place(problem_, x_.log_sum_exp, row0_ + r);
+        for (std::ptrdiff_t i = 0; i < height; ++i, ++place) **place = greatest_[r + i];
     }
 
     /// Scores of a linear policy are in units of log2 already.
     static constexpr T unit = Score::linear ? T(1) : log2_e<T>;
     /// Marks a weight that is zero because its key is hidden; true weights are not negative.
     static constexpr T hidden = T(-1);
+    /// Where no score of a tile can exceed 2^bound in size (as is usual), none need be searched for the greatest: relative
+    /// to 2^bound all weights lie between 2^-(2 bound) and 1, far from the ends of T's range.
+    static constexpr T bound = T(24);
 
     const attention_shape& shape_;
     const attention_operands<T>& x_;
     const Score& score_;
     const problem& problem_;
-    std::ptrdiff_t row0_, rows_;
+    const problem* next_;
+    std::ptrdiff_t row0_, rows_, next_row0_;
 
     std::ptrdiff_t values_ = shape_.value[0] * shape_.value[1];
     std::ptrdiff_t key_tile_ = tile_keys<T>(shape_.depth + values_);
@@ -216,6 +285,9 @@ private:
     scratch<T> v_{static_cast<std::size_t>(key_tile_ * out_stride_)};
     scratch<T> scores_{static_cast<std::size_t>(group_rows * score_stride_)};
     T factor_[group_rows];
+    T q_norm_ = T(0);        // the greatest |q|^2 of the block, as packed
+    bool bounded_ = false;   // no score of the tile of keys exceeds the bound
+    bool finite_ = true;     // nor is anything in its v infinite or NaN: a weight of zero would not silence it
 };
 
 /// Rows of a block: few enough that q and out stay in the second level of the cache and that there is work to share
@@ -241,13 +313,21 @@ void attention_forward(const attention_shape& shape, const attention_operands<T>
     const std::ptrdiff_t block = forward_block_rows<T>(shape);
     const blocks work(shape, block, false);
     const double widths = static_cast<double>(shape.depth + shape.value[0] * shape.value[1]);
-    parallel_for(work.count(), 2.0 * static_cast<double>(block) * mean_keys(shape) * widths, [&](std::ptrdiff_t number) {
-        problem p;
-        std::ptrdiff_t b;
-        if (!work.find(number, p, b)) return;
+    // A thread takes a few neighbouring numbers at a time, which share pages and cache lines, and guesses what it takes next.
+    const std::ptrdiff_t chunk = std::clamp<std::ptrdiff_t>(work.count() / 64, 1, 4), ahead = (thread_count() - 1) * chunk + 1;
+    const double cost = 2.0 * static_cast<double>(chunk * block) * mean_keys(shape) * widths;
+    parallel_for((work.count() + chunk - 1) / chunk, cost, [&](std::ptrdiff_t taken) {
         Score policy = score;
-        policy.seek(p.index);
-        forward_block<T, Score>(shape, x, policy, p, b * block, std::min((b + 1) * block, p.rows)).run();
+        const std::ptrdiff_t end = std::min((taken + 1) * chunk, work.count());
+        for (std::ptrdiff_t number = taken * chunk; number < end; ++number) {
+            problem p, next;
+            std::ptrdiff_t b, next_b;
+            if (!work.find(number, p, b)) continue;
+            const std::ptrdiff_t then = number + 1 < end ? number + 1 : number + ahead;
+            const bool more = then < work.count() && work.find(then, next, next_b);
+            policy.seek(p.index);
+            forward_block<T, Score>(shape, x, policy, p, b * block, std::min((b + 1) * block, p.rows), more ? &next : nullptr, more ? next_b * block : 0).run();
+        }
     });
 }
 

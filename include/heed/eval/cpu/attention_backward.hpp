@@ -68,38 +68,32 @@ private:
     /// q (times scale and log2(e) where f is linear), dout, D and the log-sum-exp to base 2.
     void pack_rows() {
         constexpr int lanes = simd<T>::lanes;
-        const tiles::columns depth = depth_columns(shape_, x_.q.inner);
-        const tiles::columns out = value_columns(shape_, x_.out.inner), d_out = value_columns(shape_, x_.d_out.inner);
-        tiles::watch<T> seen, unused;
         T factor = T(1);
         if constexpr (Score::linear) factor = score_.scale() * log2_e<T>;
-        row_cursor<const T> q_row(problem_, x_.q, row0_), out_row(problem_, x_.out, row0_), d_out_row(problem_, x_.d_out, row0_);
-        row_cursor<const T> log_row(problem_, x_.log_sum_exp, row0_);
-        T* out_copy = dv_.data();   // not in use yet, and wide enough for a row
-        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++q_row, ++out_row, ++d_out_row, ++log_row) {
-            T* d = &d_out_[r * value_stride_];
-            tiles::pack_row<T>(&q_[r * depth_stride_], *q_row, depth, factor, seen);
-            tiles::pack_row<T>(d, *d_out_row, d_out, T(1), seen);
-            tiles::pack_row<T>(out_copy, *out_row, out, T(1), unused);
+        rows_finite_ = tiles::pack_rows<T>({q_.data(), depth_stride_}, row_cursor<const T>(problem_, x_.q, row0_), rows_, depth_columns(shape_, x_.q.inner), factor);
+        rows_finite_ &= tiles::pack_rows<T>({d_out_.data(), value_stride_}, row_cursor<const T>(problem_, x_.d_out, row0_), rows_, value_columns(shape_, x_.d_out.inner), T(1));
+        const tiles::columns value = value_columns(shape_, x_.out.inner);
+        row_cursor<const T> out(problem_, x_.out, row0_), log_sum_exp(problem_, x_.log_sum_exp, row0_);
+        T* copy = dv_.data();   // not in use yet, and wide enough for a row
+        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++out, ++log_sum_exp) {
+            tiles::pack_rows<T>({copy, value_stride_}, tiles::even_rows<T>{*out, 0}, 1, value, T(1));
             simd<T> sum(T(0));
-            for (std::ptrdiff_t c = 0; c < value_stride_; c += lanes) sum = fma(simd<T>::load(d + c), simd<T>::load(out_copy + c), sum);
+            for (std::ptrdiff_t c = 0; c < value_stride_; c += lanes) sum = fma(simd<T>::load(&d_out_[r * value_stride_ + c]), simd<T>::load(copy + c), sum);
             mean_[r] = reduce_add(sum);
             // A row that sees nothing: any finite number makes its weights exp2(-infinity) = 0. A NaN among the scores of
             // a row makes this one, and so exp2(-infinity - NaN) of its hidden keys.
-            log_[r] = **log_row == minus_infinity<T> ? T(0) : **log_row * log2_e<T>;
-            seen.see(log_[r]);
+            log_[r] = **log_sum_exp == minus_infinity<T> ? T(0) : **log_sum_exp * log2_e<T>;
+            rows_finite_ &= std::isfinite(log_[r]);
         }
-        rows_finite_ = seen.all_finite();
     }
 
     bool pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
-        tiles::watch<T> seen;
         const tiles::columns depth = depth_columns(shape_, x_.k.inner), value = value_columns(shape_, x_.v.inner);
-        const T* k = problem_.base(x_.k) + key0 * x_.k.key;
-        tiles::pack_transposed<T>({k_across_.data(), score_stride}, k, n, x_.k.key, depth, seen);
-        tiles::pack_transposed<T>({v_across_.data(), score_stride}, problem_.base(x_.v) + key0 * x_.v.key, n, x_.v.key, value, seen);
-        for (std::ptrdiff_t j = 0; j < n; ++j, k += x_.k.key) tiles::pack_row<T>(&k_[j * depth_stride_], k, depth, T(1), seen);
-        return seen.all_finite();
+        const T *k = problem_.base(x_.k) + key0 * x_.k.key, *v = problem_.base(x_.v) + key0 * x_.v.key;
+        const bool k_finite = tiles::pack_transposed<T>({k_across_.data(), score_stride}, k, n, x_.k.key, depth);
+        const bool v_finite = tiles::pack_transposed<T>({v_across_.data(), score_stride}, v, n, x_.v.key, value);
+        tiles::pack_rows<T>({k_.data(), depth_stride_}, tiles::even_rows<T>{k, x_.k.key}, n, depth, T(1));
+        return k_finite && v_finite;
     }
 
     /// dk and dv of a tile of keys, and what it adds to dq. False where no row sees any of it.

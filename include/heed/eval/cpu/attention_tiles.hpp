@@ -32,9 +32,11 @@ template <class T> struct tile { T* data; std::ptrdiff_t stride; };
 
 enum class onto { nothing, sum, scaled_sum };
 
-/// c = a b, c += a b, or c = factor[row] * c + a b, for Rows rows and Vectors registers across.
+/// c = a b, c += a b, or c = factor[row] * c + a b, for Rows rows and Vectors registers across. (Its operands come one by
+/// one: structures would be passed in memory, and read before they have arrived there, at 70 cycles a call.)
 template <int Rows, int Vectors, onto Former, class T>
-[[gnu::noinline]] void multiply_registers(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, const T* factor) {
+[[gnu::noinline]] void multiply_registers(const T* a, std::ptrdiff_t a_row, std::ptrdiff_t a_step, const T* b, std::ptrdiff_t b_step,
+                                          std::ptrdiff_t steps, T* c, std::ptrdiff_t c_row, const T* factor) {
     constexpr int lanes = simd<T>::lanes;
     simd<T> sum[Rows][Vectors];
 #pragma GCC unroll 12
@@ -42,33 +44,33 @@ template <int Rows, int Vectors, onto Former, class T>
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
             if constexpr (Former == onto::nothing) sum[r][v] = simd<T>(T(0));
-            else sum[r][v] = simd<T>::load(c.data + r * c.stride + v * lanes);
+            else sum[r][v] = simd<T>::load(c + r * c_row + v * lanes);
             if constexpr (Former == onto::scaled_sum) sum[r][v] *= simd<T>(factor[r]);
         }
     for (std::ptrdiff_t step = 0; step < steps; ++step) {
         simd<T> right[Vectors];
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) right[v] = simd<T>::load(b.data + v * lanes);
+        for (int v = 0; v < Vectors; ++v) right[v] = simd<T>::load(b + v * lanes);
 #pragma GCC unroll 12
         for (int r = 0; r < Rows; ++r) {
-            const simd<T> left(a.data[r * a.row_stride]);
+            const simd<T> left(a[r * a_row]);
 #pragma GCC unroll 4
             for (int v = 0; v < Vectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
         }
-        a.data += a.step_stride;
-        b.data += b.stride;
+        a += a_step;
+        b += b_step;
     }
 #pragma GCC unroll 12
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) sum[r][v].store(c.data + r * c.stride + v * lanes);
+        for (int v = 0; v < Vectors; ++v) sum[r][v].store(c + r * c_row + v * lanes);
 }
 
 template <int Vectors, onto Former, class T>
 void multiply_strip(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, std::ptrdiff_t rows, const T* factor) {
     const auto take = [&]<int Rows>(std::integral_constant<int, Rows>) {
         for (; rows >= Rows; rows -= Rows) {
-            multiply_registers<Rows, Vectors, Former, T>(a, b, steps, c, factor);
+            multiply_registers<Rows, Vectors, Former, T>(a.data, a.row_stride, a.step_stride, b.data, b.stride, steps, c.data, c.stride, factor);
             a.data += Rows * a.row_stride;
             c.data += Rows * c.stride;
             if constexpr (Former == onto::scaled_sum) factor += Rows;
@@ -122,37 +124,59 @@ private:
     T rest_ = T(0);
 };
 
-/// to[c] = factor * column c of one row of a tensor, zeros up to whole registers.
-template <class T>
-void pack_row(T* to, const T* from, const columns& inner, T factor, watch<T>& seen) {
+/// Asks for one row of a tensor to be brought near, to read or to write it.
+template <int Write, class T> HEED_INLINE void prefetch_row(const T* row, const columns& inner) {
+    if (inner.stride != 1) return;
+    for (std::ptrdiff_t o = 0; o < inner.outer; ++o)
+        for (std::ptrdiff_t i = 0; i < inner.size; i += 64 / static_cast<std::ptrdiff_t>(sizeof(T)))
+            __builtin_prefetch(row + o * inner.outer_stride + i, Write);
+}
+
+/// Rows at equal distances, as something to walk over.
+template <class T> struct even_rows {
+    const T* row;
+    std::ptrdiff_t stride;
+
+    const T* operator*() const { return row; }
+    even_rows& operator++() {
+        row += stride;
+        return *this;
+    }
+};
+
+/// Row r of `to` = factor * the r-th row that `from` walks over, zeros up to whole registers. True if all was finite.
+template <class T, class Walk> bool pack_rows(tile<T> to, Walk from, std::ptrdiff_t rows, const columns& inner, T factor) {
     constexpr int lanes = simd<T>::lanes;
     const simd<T> factors(factor);
-    const std::ptrdiff_t count = inner.count();
-    std::ptrdiff_t c = 0;
-    for (std::ptrdiff_t o = 0; o < inner.outer; ++o) {
-        const T* row = from + o * inner.outer_stride;
-        std::ptrdiff_t i = 0;
-        if (inner.stride == 1) {
-            for (; i + lanes <= inner.size; i += lanes, c += lanes) {
-                const simd<T> x = simd<T>::load(row + i);
-                seen.see(x);
-                (x * factors).store(to + c);
-            }
-            if (const int rest = static_cast<int>(inner.size - i); rest > 0) {
-                const simd<T> x = simd<T>::load(row + i, rest);
-                seen.see(x);
-                (x * factors).store(to + c, rest);
-                c += rest;
-            }
-        } else {
-            for (; i < inner.size; ++i, ++c) {
-                const T x = row[i * inner.stride];
-                seen.see(x);
-                to[c] = x * factor;
+    const std::ptrdiff_t count = inner.count(), whole = inner.size / lanes * lanes, padded = whole_registers<T>(count);
+    const int rest = static_cast<int>(inner.size - whole);
+    watch<T> seen;
+    for (std::ptrdiff_t r = 0; r < rows; ++r, ++from, to.data += to.stride) {
+        T* place = to.data;
+        for (std::ptrdiff_t o = 0; o < inner.outer; ++o, place += inner.size) {
+            const T* row = *from + o * inner.outer_stride;
+            if (inner.stride == 1) {
+                for (std::ptrdiff_t i = 0; i < whole; i += lanes) {
+                    const simd<T> x = simd<T>::load(row + i);
+                    seen.see(x);
+                    (x * factors).store(place + i);
+                }
+                if (rest > 0) {
+                    const simd<T> x = simd<T>::load(row + whole, rest);
+                    seen.see(x);
+                    (x * factors).store(place + whole, rest);
+                }
+            } else {
+                for (std::ptrdiff_t i = 0; i < inner.size; ++i) {
+                    const T x = row[i * inner.stride];
+                    seen.see(x);
+                    place[i] = x * factor;
+                }
             }
         }
+        for (std::ptrdiff_t c = count; c < padded; ++c) to.data[c] = T(0);
     }
-    std::fill(to + count, to + whole_registers<T>(count), T(0));
+    return seen.all_finite();
 }
 
 /// A register in which every other block of `Width` lanes is exchanged: the off-diagonal blocks of two rows.
@@ -181,10 +205,54 @@ template <int Width, class T> HEED_INLINE void transpose(simd<T> (&row)[simd<T>:
     }
 }
 
-/// to {column, row}: `rows` rows of a tensor, `row_stride` apart, become columns; zeros up to whole registers.
-template <class T>
-void pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, const columns& inner, watch<T>& seen) {
+/// The sums over the lanes of as many registers as one has lanes, as one register: each round folds pairs of registers
+/// into one, with halves of half the width. Every sum is of the same tree, wherever its register stands.
+template <class T, int Width = simd<T>::lanes / 2> HEED_INLINE simd<T> sums(simd<T> (&row)[simd<T>::lanes]) {
+    if constexpr (Width > 0) {
+        constexpr std::make_index_sequence<simd<T>::lanes> every{};
+#pragma GCC unroll 16
+        for (int i = 0; i < Width; ++i)
+            row[i] = exchanged<T, Width, true>(row[i], row[i + Width], every) + exchanged<T, Width, false>(row[i], row[i + Width], every);
+        return sums<T, Width / 2>(row);
+    }
+    return row[0];
+}
+
+/// Vectors sums of squares side by side, of columns of a tile.
+template <int Vectors, class T> HEED_INLINE void square_columns(simd<T>* sum, tile<const T> x, std::ptrdiff_t rows) {
+    simd<T> squares[Vectors];
+    for (simd<T>& s : squares) s = simd<T>(T(0));
+    for (std::ptrdiff_t r = 0; r < rows; ++r, x.data += x.stride)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) {
+            const simd<T> y = simd<T>::load(x.data + v * simd<T>::lanes);
+            squares[v] = fma(y, y, squares[v]);
+        }
+    for (int v = 0; v < Vectors; ++v) sum[v] = squares[v];
+}
+
+/// The greatest sum of squares of a column, of the first n columns of a tile; NaN if anything is infinite or NaN.
+template <class T> T greatest_column_norm(tile<const T> x, std::ptrdiff_t rows, std::ptrdiff_t n) {
+    constexpr int lanes = simd<T>::lanes, width = 4;
+    simd<T> greatest(T(0)), spoilt(T(0)), sum[width];
+    for (std::ptrdiff_t c = 0; c < n;) {
+        const int vectors = n - c > (width - 1) * lanes ? width : 1;
+        if (vectors == width) square_columns<width, T>(sum, {x.data + c, x.stride}, rows);
+        else square_columns<1, T>(sum, {x.data + c, x.stride}, rows);
+        for (int v = 0; v < vectors; ++v) {
+            greatest = max(greatest, sum[v]);
+            spoilt = fma(sum[v], simd<T>(T(0)), spoilt);
+        }
+        c += vectors * lanes;
+    }
+    return reduce_max(greatest) + reduce_add(spoilt);
+}
+
+/// to {column, row}: `rows` rows of a tensor, `row_stride` apart, become columns; zeros up to whole registers. True if all
+/// was finite.
+template <class T> bool pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, const columns& inner) {
     constexpr int lanes = simd<T>::lanes;
+    watch<T> seen;
     for (std::ptrdiff_t r = 0; r < rows; r += lanes) {
         const int height = static_cast<int>(std::min<std::ptrdiff_t>(lanes, rows - r));
         for (std::ptrdiff_t o = 0; o < inner.outer; ++o) {
@@ -194,17 +262,21 @@ void pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdif
                 for (std::ptrdiff_t i = 0; i < inner.size; i += lanes) {
                     const int width = static_cast<int>(std::min<std::ptrdiff_t>(lanes, inner.size - i));
                     simd<T> square[lanes];
+                    if (height == lanes && width == lanes) {
 #pragma GCC unroll 16
-                    for (int k = 0; k < lanes; ++k) {
-                        if (k >= height) square[k] = simd<T>(T(0));
-                        else if (width == lanes) square[k] = simd<T>::load(block + k * row_stride + i);
-                        else square[k] = simd<T>::load(block + k * row_stride + i, width);
-                        seen.see(square[k]);
+                        for (int k = 0; k < lanes; ++k) square[k] = simd<T>::load(block + k * row_stride + i);
+                    } else {
+                        for (int k = 0; k < lanes; ++k) square[k] = k < height ? simd<T>::load(block + k * row_stride + i, width) : simd<T>(T(0));
                     }
-                    transpose<lanes / 2, T>(square);
 #pragma GCC unroll 16
-                    for (int k = 0; k < lanes; ++k)
-                        if (k < width) square[k].store(target + (i + k) * to.stride);
+                    for (int k = 0; k < lanes; ++k) seen.see(square[k]);
+                    transpose<lanes / 2, T>(square);
+                    if (width == lanes) {
+#pragma GCC unroll 16
+                        for (int k = 0; k < lanes; ++k) square[k].store(target + (i + k) * to.stride);
+                    } else {
+                        for (int k = 0; k < width; ++k) square[k].store(target + (i + k) * to.stride);
+                    }
                 }
             } else {
                 for (std::ptrdiff_t i = 0; i < inner.size; ++i)
@@ -216,6 +288,7 @@ void pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdif
             }
         }
     }
+    return seen.all_finite();
 }
 
 /// One row of a tensor = factor * from, or += it.
