@@ -33,9 +33,9 @@ constexpr initial scaled_normal(double deviation) { return {initial::form::norma
 /// Draws the numbers of one parameter.
 template <class T>
 void draw(std::span<T> numbers, initial from, std::uint64_t seed, std::string_view name) {
-    std::uint64_t key = 0xcbf29ce484222325;                 // FNV-1a of the name
-    for (const char letter : name) key = (key ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-    random_stream random(seed, key);
+    std::uint64_t hash = 0xcbf29ce484222325;                // FNV-1a of the name
+    for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
+    random_stream random(seed, hash);
     for (T& number : numbers)
         number = static_cast<T>(from.drawn == initial::form::constant  ? from.scale
                                 : from.drawn == initial::form::uniform ? from.scale * (2 * random.uniform_double() - 1)
