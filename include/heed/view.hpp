@@ -119,9 +119,12 @@ decltype(auto) indexed(const strided<T, Items::size>& from, Items items, const I
 }
 
 /// Puts the result of an expression into memory that is there; defined where expressions are evaluated.
-enum class update { set, add };
-template <class T, class Items, class Node>
-void assign_into(strided<T, Items::size> to, Items, const Node& node, update how);
+namespace update {
+inline constexpr std::false_type set;
+inline constexpr std::true_type add;
+}  // namespace update
+template <class T, class Items, class Node, class How>
+void assign_into(strided<T, Items::size> to, Items, const Node& node, How how);
 
 }  // namespace detail
 

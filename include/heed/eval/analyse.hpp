@@ -165,10 +165,6 @@ template <class T, int R> void memory_range(const strided<T, R>& m, const char*&
     high = reinterpret_cast<const char*>(last + 1);
 }
 
-/// A sum whose two sides have products of their own: the left is written, then the right is added to it.
-template <class Node> inline constexpr bool is_written_in_two = false;
-template <class T, class L, class R> inline constexpr bool is_written_in_two<binary<operations::add, T, L, R>> = count_hard<L>() > 0 && count_hard<R>() > 0;
-
 template <class Node, class T, class Items, int R>
 sharing shares(const Node& node, const strided<T, R>& to, Items items) {
     if constexpr (is_leaf<Node>) {
@@ -191,8 +187,6 @@ sharing shares(const Node& node, const strided<T, R>& to, Items items) {
             if ((is_hard<Node> || is_gather<Node> || is_merging<Node>) && s == sharing::in_place) s = sharing::otherwise;
             worst = std::max(worst, s);
         });
-        if constexpr (is_written_in_two<Node>)
-            if (shares(node.right, to, items) != sharing::none) return sharing::otherwise;
         return worst;
     }
 }

@@ -161,9 +161,9 @@ auto replace_product(const Node& node, const With& with) {
 
 template <class Exec, class T, int R, class Items, class U, class V, class Scores, class Values, class Key, class Names>
 void assign_attention(Exec& exec, const strided<T, R>& to, Items, const contraction<U, soft<false, V, Scores, axes<Key>>, Values, axes<Key>>& node,
-                      const statement<Names>& sizes, bool add) {
-    if (add) return assign_through(exec, to, Items{}, node, sizes, add);
-    with_attention<Key>(exec, node.x.x, node.y, sizes, T(), [&](auto& call, auto& tree, const auto& mask, auto slots, const auto& steps) {
+                      const statement<Names>& sizes, auto add) {
+    if constexpr (decltype(add)::value) assign_through(exec, to, Items{}, node, sizes, add);
+    else with_attention<Key>(exec, node.x.x, node.y, sizes, T(), [&](auto& call, auto& tree, const auto& mask, auto slots, const auto& steps) {
         using names = names_of_attention<Scores, Values, Key>;
         call.out = steps(to, Items{}, typename names::value_axes{});
         exec.template attend<decltype(slots)>(call, tree, mask);

@@ -75,32 +75,34 @@ void item_sizes(axes<Items...>, const statement<Names>& sizes, index* out) {
 
 /// Runs a statement whose sizes are known, through a temporary where the destination is read elsewhere than it is written.
 template <class Backend, class T, int R, class Items, class Node, class Names>
-void run_statement(const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
+void run_statement(const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
     if (to.count() == 0) return;
     executor<Backend> exec;
-    if (shares(node, to, Items{}) == sharing::otherwise) {
+    // A contraction writes its sums to the destination before what is around it reads anything.
+    const sharing read = shares(node, to, Items{});
+    if (read == sharing::otherwise || (read == sharing::in_place && count_hard<Node>() > 0)) {
         const auto aside = temporary_memory<T>(exec, Items{}, sizes);
-        assign_node(exec, aside, Items{}, node, sizes, false);
+        assign_node(exec, aside, Items{}, node, sizes, update::set);
         using held = leaf<by_pointer<T, R>, T, Items>;
         assign_node(exec, to, Items{}, held(by_pointer<T, R>{aside}), sizes, add);
     } else assign_node(exec, to, Items{}, node, sizes, add);
 }
 
 /// Into memory that is there.
-template <class Backend, class T, class Items, class Node>
-void assign_on(strided<T, Items::size> to, Items, const Node& node, update how) {
+template <class Backend, class T, class Items, class Node, class How>
+void assign_on(strided<T, Items::size> to, Items, const Node& node, How how) {
     if constexpr (passes_on<T, Node>) return;
     else if constexpr (assignment_fault<Items, T, Node> != 0) report_assignment<Items, T, Node>();
     else {
         statement<statement_names<Items, Node>> sizes;
         sizes.take_from(node);
         sizes.take_memory(to, Items{});
-        run_statement<Backend>(to, Items{}, node, sizes, how == update::add);
+        run_statement<Backend>(to, Items{}, node, sizes, how);
     }
 }
 
-template <class T, class Items, class Node>
-void assign_into(strided<T, Items::size> to, Items, const Node& node, update how) {
+template <class T, class Items, class Node, class How>
+void assign_into(strided<T, Items::size> to, Items, const Node& node, How how) {
     assign_on<backend_of<space_of<T>>>(to, Items{}, node, how);
 }
 
@@ -136,12 +138,12 @@ void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state 
         if (!fits && shares(node, now, items{}) != sharing::none) {
             tensor<T, Items...> fresh;
             fresh.resize(wanted, sizes.offsets, sizes.segments);
-            run_statement<Backend>(fresh.memory(), items{}, node, sizes, false);
+            run_statement<Backend>(fresh.memory(), items{}, node, sizes, update::set);
             to = std::move(fresh);
             return;
         }
         if (!fits) to.resize(wanted, sizes.offsets, sizes.segments);
-        run_statement<Backend>(to.memory(), items{}, node, sizes, false);
+        run_statement<Backend>(to.memory(), items{}, node, sizes, update::set);
     }
 }
 

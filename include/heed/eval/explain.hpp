@@ -206,7 +206,7 @@ plan explain(const X& x) {
         detail::index step = 1;
         for (int i = items::size; i-- > 0; step *= wanted[i]) to.size[i] = wanted[i], to.stride[i] = step;
         to.offsets = sizes.offsets, to.segments = sizes.segments;
-        detail::assign_node(record, to, items{}, node, sizes, false);
+        detail::assign_node(record, to, items{}, node, sizes, std::false_type());
     }
     return record.result();
 }

@@ -13,7 +13,7 @@
 namespace heed::inline HEED_TARGET::detail {
 
 template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add);
+void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add);
 
 template <class T, int R> struct by_pointer_to {
     strided<T, R> source;
@@ -82,7 +82,7 @@ auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes) {
     else {
         using items = typename Node::items;
         const auto memory = temporary_memory<T>(exec, items{}, sizes);
-        assign_node(exec, memory, items{}, node, sizes, false);
+        assign_node(exec, memory, items{}, node, sizes, std::false_type());
         using holder = by_pointer<T, items::size>;
         return leaf<holder, T, items>(holder{memory});
     }
@@ -215,7 +215,7 @@ void sort_axes(Call& call, const strided<const T, RX>& x, XItems, const strided<
 
 /// c = (or +=) sum over the summed axes of x y: one contraction, its operands in memory.
 template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add, epilogue<T> finish = {}) {
+void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add, epilogue<T> finish = {}) {
     const auto x = as_leaf<T>(exec, factors<Node>::x(node), sizes);
     const auto y = as_leaf<T>(exec, factors<Node>::y(node), sizes);
     using x_items = typename decltype(x)::items;
@@ -237,78 +237,84 @@ auto replace_hard(const Node& node, const With& with) {
     else if constexpr (count_hard<Node>() == 0) return node;
     else return node.map([&](const auto& x) { return replace_hard<T>(x, with); });
 }
-/// A contraction with an elementwise tree around it. True if the tree could be its epilogue.
+/// Numbers that count through some slots, the last the fastest; the rows of a ragged pair count as one.
+struct slot_numbers {
+    int slot[axis_set::most], count = 0;
+
+    void push(int s) { slot[count++] = s; }
+    /// The place of a number, and how many places follow it, itself included, before the next outer one.
+    index find(const lowered::loops& l, index number, lowered::cursor& c) const {
+        index run = 1;
+        for (int i = count; i-- > 0;) {
+            const int s = slot[i];
+            const index size = s == l.within ? l.offsets[l.segments()] : l.size[s], here = number % size;
+            number /= size;
+            if (s == l.within) {
+                index low = 0, high = l.segments();
+                while (high - low > 1) {
+                    const index middle = low + (high - low) / 2;
+                    (l.offsets[middle] <= here ? low : high) = middle;
+                }
+                c.at[l.segment] = low;
+                c.at[s] = here - l.offsets[low];
+                c.row = l.offsets[low];
+                if (i == count - 1) run = l.offsets[low + 1] - here;
+            } else {
+                c.at[s] = here;
+                if (i == count - 1) run = size - here;
+            }
+        }
+        return run;
+    }
+};
+
+/// A contraction with an elementwise tree around it, as its epilogue: on each finished tile, while that is in the cache.
 template <class Exec, class T, int R, class Items, class Node, class Names>
-bool assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes) {
+void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes) {
     const auto& hard = find_hard(node);
     using hard_node = std::remove_cvref_t<decltype(hard)>;
     using x_items = typename std::remove_cvref_t<decltype(factors<hard_node>::x(hard))>::items;
     using y_items = typename std::remove_cvref_t<decltype(factors<hard_node>::y(hard))>::items;
     using slots = lists::names<Items>;
+    using columns = lists::names<lists::minus<Items, x_items>>;
     // Rows and columns as the contraction counts them; the backend may swap the operands, never the numbering.
     const auto inner = replace_hard<T>(node, contracted<T, typename hard_node::items>{});
-    auto tree = lower<slots, 0>(inner, sizes);
-    using column_items = lists::minus<Items, x_items>;
-    if constexpr (slots::size == 0 || column_items::size == 0 || Items::size > axis_set::most) return false;
-    else {
-        constexpr int lane = lists::place<lists::last<lists::names<column_items>>, slots>;
-        lowered::loops l = make_loops(slots{}, slots::size, sizes);
-        l.outer = l.slots;
-        lowered::target<T> target;
-        target.base = to.data;
-        place_strides<slots>(target, to, Items{});
-        if (l.segment >= 0) {
-            if (!tree.rides(l.segment, l.within)) return false;
-            l.size[l.within] = l.offsets[l.size[l.segment]];
-            l.size[l.segment] = 1;
-        }
-        // The columns must be one loop for every operand of the tree.
-        bool one = true;
-        int before = -1;
-        [&]<class... C>(axes<C...>) {
-            (([&] {
-                 const int s = lists::place<C, slots>;
-                 if (before >= 0 && l.size[before] != 1) one = one && tree.joins(before, s, l.size[s]);
-                 before = s;
-             }()),
-             ...);
-        }(lists::names<column_items>{});
-        if (!one) return false;
-        struct context {
-            decltype(tree) low;
-            index size[lowered::most_slots];
-            int batch[axis_set::most], rows[axis_set::most], batches = 0, row_count = 0;
-        } state{tree, {}, {}, {}, 0, 0};
-        std::copy(l.size, l.size + lowered::most_slots, state.size);
-        [&]<class... A>(axes<A...>) {
-            (([&] {
-                 constexpr int s = lists::place<lists::last<typename lists::names_of_item<A>::type>, slots>;
-                 if (lists::has<A, x_items> && lists::has<A, y_items>) state.batch[state.batches++] = s;
-                 else if (lists::has<A, x_items>) state.rows[state.row_count++] = s;
-             }()),
-             ...);
-        }(Items{});
-        epilogue<T> finish;
-        finish.context = &state;
-        finish.apply = [](const void* from, index batch, index row, index column, index rows, index columns, T* tile, index tile_stride) {
-            const context& c = *static_cast<const context*>(from);
-            auto low = c.low;
-            index at[lowered::most_slots] = {};
-            for (int i = c.batches; i-- > 0; batch /= c.size[c.batch[i]]) at[c.batch[i]] = batch % c.size[c.batch[i]];
-            for (index r = 0; r < rows; ++r, tile += tile_stride) {
-                index number = row + r;
-                for (int i = c.row_count; i-- > 0; number /= c.size[c.rows[i]]) at[c.rows[i]] = number % c.size[c.rows[i]];
-                low.template seek<lane>(at, 0);
-                Exec::template finish_row<lane>(low, tile, column, columns);
+    const auto tree = lower<slots, 0>(inner, sizes);
+    constexpr int lane = lists::place<lists::last<columns>, slots>;
+    struct context {
+        decltype(tree) low;
+        lowered::loops l;
+        slot_numbers batch, rows, columns;
+    } state{tree, make_loops(slots{}, slots::size, sizes), {}, {}, {}};
+    [&]<class... A>(axes<A...>) {
+        (([&] {
+             constexpr int s = lists::place<lists::last<typename lists::names_of_item<A>::type>, slots>;
+             (!lists::has<A, x_items> ? state.columns : lists::has<A, y_items> ? state.batch : state.rows).push(s);
+         }()),
+         ...);
+    }(Items{});
+    epilogue<T> finish;
+    finish.context = &state;
+    finish.apply = [](const void* from, index batch, index row, index column, index rows, index columns_here, T* tile, index tile_stride) {
+        const context& c = *static_cast<const context*>(from);
+        auto low = c.low;
+        lowered::cursor place;
+        c.batch.find(c.l, batch, place);
+        for (index r = 0; r < rows; ++r, tile += tile_stride) {
+            c.rows.find(c.l, row + r, place);
+            for (index done = 0; done < columns_here;) {
+                const index run = std::min(c.columns.find(c.l, column + done, place), columns_here - done);
+                low.template seek<lane>(place.at, place.row);
+                Exec::template finish_row<lane>(low, tile + done, place.at[lane], run);
+                done += run;
             }
-        };
-        assign_contraction(exec, to, Items{}, hard, sizes, false, finish);
-        return true;
-    }
+        }
+    };
+    assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), finish);
 }
 
 template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
+void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
     using E = typename Node::element_type;
     constexpr bool same_element = std::is_same_v<settled<E>, T> || std::is_same_v<E, weak>;
     constexpr bool floats = std::is_same_v<T, float> || std::is_same_v<T, double>;
@@ -323,7 +329,7 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
         if constexpr (count_hard<decltype(node.left)>() > 0 && count_hard<decltype(node.right)>() > 0 && lists::same<typename decltype(node.left)::names, lists::names<Items>> &&
                       lists::same<typename decltype(node.right)::names, lists::names<Items>> && same_element) {
             assign_node(exec, to, Items{}, node.left, sizes, add);
-            return assign_node(exec, to, Items{}, node.right, sizes, true);
+            return assign_node(exec, to, Items{}, node.right, sizes, std::true_type());
         } else if constexpr (count_hard<decltype(node.right)>() == 0 && is_sum_of_two<decltype(node.left)>) {
             // (a + b) + c, a and b contractions: c goes into the epilogue of a.
             const auto first = binary<operations::add, E, decltype(node.left.left), decltype(node.right)>(node.left.left, node.right);
@@ -334,31 +340,28 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
         using hard = std::remove_cvref_t<decltype(find_hard(node))>;
         if constexpr (same_element && floats && factors<hard>::value && !is_attention<hard> && std::is_same_v<settled<typename hard::element_type>, T>) {
             if constexpr (lists::same<Items, typename contractible_items<hard>::type>) {
-                if (add) {
-                    if (assign_fused(exec, to, Items{}, plus_destination(to, Items{}, node), sizes)) return;
-                } else if (assign_fused(exec, to, Items{}, node, sizes)) return;
-            }
-        }
-        return assign_general(exec, to, Items{}, node, sizes, add);
+                if constexpr (decltype(add)::value) return assign_through(exec, to, Items{}, node, sizes, add);
+                else return assign_fused(exec, to, Items{}, node, sizes);
+            } else return assign_general(exec, to, Items{}, node, sizes, add);
+        } else return assign_general(exec, to, Items{}, node, sizes, add);
     } else return assign_general(exec, to, Items{}, node, sizes, add);
 }
 
 /// Through memory of the node's own element type and order.
 template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_through(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
+void assign_through(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
     assign_general(exec, to, Items{}, as_leaf(exec, node, sizes), sizes, add);
 }
 
 template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_general(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, bool add) {
-    if constexpr (!is_mask<T>)                  // masks are not added up
-        if (add) return assign_rows(exec, to, Items{}, plus_destination(to, Items{}, node), sizes);
-    assign_rows(exec, to, Items{}, node, sizes);
+void assign_general(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
+    if constexpr (decltype(add)::value) assign_rows(exec, to, Items{}, plus_destination(to, Items{}, node), sizes);
+    else assign_rows(exec, to, Items{}, node, sizes);
 }
 
 /// A merged axis is written by the two that it is made of.
 template <class Exec, class T, int R, class Items, class U, class X, class B, class C, class A, class Names>
-void assign_merged(Exec& exec, const strided<T, R>& to, Items, const merging<U, X, B, C, A>& node, const statement<Names>& sizes, bool add) {
+void assign_merged(Exec& exec, const strided<T, R>& to, Items, const merging<U, X, B, C, A>& node, const statement<Names>& sizes, auto add) {
     using both = lists::replace<Items, A, axes<B, C>>;
     const split_holder<by_pointer_to<T, R>, R, lists::place<A, Items>> halves{{to}, sizes.template of<B>(), sizes.template of<C>()};
     assign_node(exec, halves.memory(), both{}, node.x, sizes, add);
