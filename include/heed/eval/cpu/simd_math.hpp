@@ -38,8 +38,7 @@ template <class T> HEED_INLINE simd<T> power_of_two(simd<T> k) {
 /// x * 2^n for a whole number n, correct where the result is subnormal or overflows.
 template <class T> HEED_INLINE simd<T> scale(simd<T> x, simd<T> n) {
 #if HEED_AVX512
-    if constexpr (sizeof(T) == 4) return native::vector<T>(_mm512_maskz_scalef_ps(native::every<__mmask16>, x.value, n.value));
-    else return native::vector<T>(_mm512_maskz_scalef_pd(native::every<__mmask8>, x.value, n.value));
+    return native::scaled<T>(x.value, n.value);
 #else
     const simd<T> half = round(n * simd<T>(static_cast<T>(0.5)));
     return x * power_of_two(half) * power_of_two(n - half);
@@ -51,9 +50,7 @@ template <class T> HEED_INLINE simd<T> scale(simd<T> x, simd<T> n) {
 /// 2^x. With n the whole number next to x, 2^x = 2^n 2^f and |f| <= 1/2.
 template <class T> HEED_INLINE simd<T> exp2(simd<T> x) {
 #if HEED_AVX512
-    simd<T> f;  // x - round(x), and 0 for an infinity
-    if constexpr (sizeof(T) == 4) f.value = _mm512_maskz_reduce_ps(native::every<__mmask16>, x.value, _MM_FROUND_TO_NEAREST_INT);
-    else f.value = _mm512_maskz_reduce_pd(native::every<__mmask8>, x.value, _MM_FROUND_TO_NEAREST_INT);
+    const simd<T> f = native::fraction<T>(x.value);
     const simd<T> n = x - f;
 #else
     constexpr T least = sizeof(T) == 4 ? -151 : -1076, most = sizeof(T) == 4 ? 129 : 1025;

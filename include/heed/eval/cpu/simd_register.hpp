@@ -4,7 +4,7 @@
 /// simd_mask<T>. Everything is inlined always: no call may cost more than its instruction, at any level of optimization.
 #pragma once
 
-#include "simd_native.hpp"
+#include "simd_memory.hpp"
 
 namespace heed::inline HEED_TARGET::cpu {
 
