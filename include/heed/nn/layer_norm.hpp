@@ -31,7 +31,7 @@ struct layer_norm {
     template <class X>
     struct trace_of {
         reduced<X, Model> mean, scale;
-        like<X> y, dx;
+        like<X> normal, y, dx;
     };
 
     template <class X>
@@ -43,16 +43,18 @@ struct layer_norm {
     const auto& forward(const auto& x, auto& trace) const {
         trace.mean = mean<Model>(x);
         trace.scale = rsqrt(mean<Model>((x - trace.mean) * (x - trace.mean)) + epsilon);
-        return trace.y = (x - trace.mean) * trace.scale * gain.value + bias.value;
+        trace.normal = (x - trace.mean) * trace.scale;
+        return trace.y = trace.normal * gain.value + bias.value;
     }
 
-    const auto& backward(const auto& dy, const auto& x, auto& trace) {
-        auto normal = (x - trace.mean) * trace.scale;
-        gain.accumulate(dy * normal);
+    const auto& backward(const auto& dy, auto& trace) {
+        gain.accumulate(dy * trace.normal);
         bias.accumulate(dy);
         auto dnormal = dy * gain.value;
-        return trace.dx = trace.scale * (dnormal - mean<Model>(dnormal) - normal * mean<Model>(dnormal * normal));
+        return trace.dx = trace.scale * (dnormal - mean<Model>(dnormal) - trace.normal * mean<Model>(dnormal * trace.normal));
     }
+    /// The same, of the form that other layers have.
+    const auto& backward(const auto& dy, const auto&, auto& trace) { return backward(dy, trace); }
 
     static void parts(auto& self, auto&& part) {
         part("gain", self.gain);
