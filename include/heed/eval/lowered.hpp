@@ -188,7 +188,8 @@ struct numbers {
     static std::int64_t count_from(index n) { return n; }
     static std::int64_t differences(const index* p, int) { return p[1] - p[0]; }
     static double to_floating(auto v) { return static_cast<double>(v); }
-    static std::int64_t to_integer(auto v) { return static_cast<std::int64_t>(v); }
+    /// Cut toward zero; beyond int32, its nearest.
+    static std::int64_t to_integer(auto v) { return static_cast<std::int64_t>(v > -2147483648.0 ? v < 2147483647.0 ? static_cast<double>(v) : 2147483647.0 : -2147483648.0); }
     static bool to_mask(auto v) { return v != 0; }
     static bool to_mask(bool v) { return v; }
     template <class V> static V choose(bool m, V a, V b) { return m ? a : b; }
@@ -301,7 +302,7 @@ struct binary {
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         const auto a = convert<C, inside, L::result>(left.template get<C>(p));
         const auto b = convert<C, inside, R::result>(right.template get<C>(p));
-        if constexpr (is_comparison<Op>) return C::to_mask(Op::apply(a, b));
+        if constexpr (is_comparison<Op> || is_logic<Op>) return C::to_mask(Op::apply(a, b));
         else if constexpr (std::is_same_v<Op, operations::divide> && K == kind::integer) return C::divide(a, b);
         else return Op::apply(a, b);
     }

@@ -65,7 +65,7 @@ struct lanes {
     HEED_INLINE static floating to_floating(truth m) { return select(m, floating(F(1)), floating(F(0))); }
     HEED_INLINE static integer to_integer(floating x) {
         if constexpr (is_float) return convert<std::int32_t>(x);
-        else return select(x < floating(0), -floor(-x), floor(x));
+        else return max(floating(-2147483648.0), min(floating(2147483647.0), select(x < floating(0), -floor(-x), floor(x))));
     }
     HEED_INLINE static integer to_integer(simd<std::int32_t> x) requires is_float { return x; }
     HEED_INLINE static integer to_integer(truth m) { return choose(m, integer(whole(1)), integer(whole(0))); }
