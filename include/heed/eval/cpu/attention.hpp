@@ -46,12 +46,18 @@ template <class T> inline constexpr T minus_infinity = -std::numeric_limits<T>::
 /// Rows whose scores are in the cache at once: twice the height of a register tile.
 inline constexpr std::ptrdiff_t group_rows = 2 * tiles::tallest;
 
-/// The keys of a tile: as many as leave room for the tile of k and of v in the first two levels of the cache.
+/// The keys of a tile: many, since their products are added to the output in one go, as far as k and v of a tile stay in
+/// the second level of the cache.
+inline constexpr std::ptrdiff_t most_tile_keys = 512;
+
 template <class T> std::ptrdiff_t tile_keys(std::ptrdiff_t widths) {
-    std::ptrdiff_t keys = 256;
-    while (keys > 64 && keys * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 40 * 1024) keys /= 2;
+    std::ptrdiff_t keys = most_tile_keys;
+    while (keys > 64 && keys * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 280 * 1024) keys /= 2;
     return keys;
 }
+
+/// Masks are asked, and hidden keys left out, by panels of a tile.
+inline constexpr std::ptrdiff_t panel_keys = 128;
 
 /// One block of rows of one problem against all its keys.
 template <class T, class Score> class forward_block {
@@ -107,18 +113,36 @@ private:
         for (std::ptrdiff_t r = 0; r < rows_; r += group_rows) {
             const std::ptrdiff_t height = std::min(group_rows, rows_ - r);
             prefetch(r, height, key1);
-            const tile_verdict group = whole == tile_verdict::some ? verdict(row0_ + r, row0_ + r + height, key0, key1) : whole;
-            if (group != tile_verdict::none) {
+            if (const span seen = visible(r, height, key0, key1, whole); seen.first < seen.last) {
                 if (!packed) pack_keys(key0, key1 - key0);
                 packed = true;
-                score_group(r, height, key0, static_cast<int>(key1 - key0), group);
-                weigh_group(r, height, key1 - key0);
-                if (finite_) tiles::multiply<tiles::onto::scaled_sum, T>({scores_.data(), score_stride_, 1}, {v_.data(), out_stride_}, key1 - key0,
+                score_group(r, height, key0, seen);
+                weigh_group(r, height, seen);
+                const T* weights = scores_.data() + seen.first;
+                if (finite_) tiles::multiply<tiles::onto::scaled_sum, T>({weights, score_stride_, 1}, {&v_[seen.first * out_stride_], out_stride_}, seen.last - seen.first,
                                                                          {&out_[r * out_stride_], out_stride_}, height, out_stride_, factor_);
-                else sum_visible(r, height, key1 - key0);
+                else sum_visible(r, height, seen);
             }
             if (last) write_group(r, height);
         }
+    }
+
+    /// A range of keys, counted from the beginning of the tile.
+    struct span { std::ptrdiff_t first, last; };
+
+    /// What a group of rows sees of a tile, in panels: those hidden at either end are left out.
+    span visible(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, std::ptrdiff_t key1, tile_verdict whole) {
+        std::fill(std::begin(panels_), std::end(panels_), whole);
+        if (whole == tile_verdict::none) return {0, 0};
+        if (whole == tile_verdict::all) return {0, key1 - key0};
+        span seen{key1 - key0, 0};
+        for (std::ptrdiff_t first = 0; first < key1 - key0; first += panel_keys) {
+            const std::ptrdiff_t last = std::min(first + panel_keys, key1 - key0);
+            const tile_verdict panel = verdict(row0_ + r, row0_ + r + height, key0 + first, key0 + last);
+            panels_[first / panel_keys] = panel;
+            if (panel != tile_verdict::none) seen = {std::min(seen.first, first), last};
+        }
+        return seen;
     }
 
     /// While this block's rows r to r + height meet the keys up to key1, memory brings what comes after: their share of the
@@ -159,24 +183,28 @@ private:
             bounded_ = q_norm_ * tiles::greatest_column_norm<T>({k_.data(), score_stride_}, shape_.depth, n) <= bound * bound;
     }
 
-    void score_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, int n, tile_verdict seen) {
-        tiles::multiply<tiles::onto::nothing, T>({&q_[r * q_stride_], q_stride_, 1}, {k_.data(), score_stride_}, shape_.depth,
-                                                 {scores_.data(), score_stride_}, height, n);
+    void score_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, span seen) {
+        const int n = static_cast<int>(seen.last - seen.first);
+        tiles::multiply<tiles::onto::nothing, T>({&q_[r * q_stride_], q_stride_, 1}, {&k_[seen.first], score_stride_}, shape_.depth,
+                                                 {&scores_[seen.first], score_stride_}, height, n);
         for (std::ptrdiff_t i = 0; i < height; ++i) {
             T* s = &scores_[i * score_stride_];
-            if constexpr (!Score::linear) score_.value(row0_ + r + i, key0, s, n);
+            if constexpr (!Score::linear) score_.value(row0_ + r + i, key0 + seen.first, s + seen.first, n);
             if constexpr (Score::masked)
-                if (seen == tile_verdict::some) score_.mask(row0_ + r + i, key0, s, n);
-            std::fill(s + n, s + tiles::whole_registers<T>(n), minus_infinity<T>);
+                for (std::ptrdiff_t first = seen.first; first < seen.last; first += panel_keys)
+                    if (panels_[first / panel_keys] != tile_verdict::all)
+                        score_.mask(row0_ + r + i, key0 + first, s + first, static_cast<int>(std::min(panel_keys, seen.last - first)));
+            std::fill(s + seen.last, s + seen.first + tiles::whole_registers<T>(n), minus_infinity<T>);
         }
     }
 
     /// Scores become weights relative to the row's greatest, or to the bound of all; factor_ is what the sums so far shrink by.
-    void weigh_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n) {
+    void weigh_group(std::ptrdiff_t r, std::ptrdiff_t height, span seen) {
         constexpr int lanes = simd<T>::lanes;
+        const std::ptrdiff_t n = seen.last - seen.first;
         for (std::ptrdiff_t i0 = 0; i0 < height; i0 += lanes) {
             const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i0));
-            T* s = &scores_[i0 * score_stride_];
+            T* s = &scores_[i0 * score_stride_ + seen.first];
             simd<T> greatest(bound);
             if (!bounded_) {
                 T each[lanes];
@@ -226,13 +254,13 @@ private:
     }
 
     /// The weighted sum that leaves out what is hidden, instead of multiplying it by zero.
-    void sum_visible(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n) {
+    void sum_visible(std::ptrdiff_t r, std::ptrdiff_t height, span seen) {
         constexpr int lanes = simd<T>::lanes;
         for (std::ptrdiff_t i = 0; i < height; ++i) {
             T* out = &out_[(r + i) * out_stride_];
             for (std::ptrdiff_t c = 0; c < out_stride_; c += lanes) {
                 simd<T> sum = simd<T>::load(out + c) * simd<T>(factor_[i]);
-                for (std::ptrdiff_t j = 0; j < n; ++j)
+                for (std::ptrdiff_t j = seen.first; j < seen.last; ++j)
                     if (const T weight = scores_[i * score_stride_ + j]; weight != hidden)
                         sum = fma(simd<T>(weight), simd<T>::load(&v_[j * out_stride_ + c]), sum);
                 sum.store(out + c);
@@ -285,16 +313,17 @@ private:
     scratch<T> v_{static_cast<std::size_t>(key_tile_ * out_stride_)};
     scratch<T> scores_{static_cast<std::size_t>(group_rows * score_stride_)};
     T factor_[group_rows];
+    tile_verdict panels_[most_tile_keys / panel_keys];
     T q_norm_ = T(0);        // the greatest |q|^2 of the block, as packed
     bool bounded_ = false;   // no score of the tile of keys exceeds the bound
-    bool finite_ = true;     // nor is anything in its v infinite or NaN: a weight of zero would not silence it
+    bool finite_ = true;     // nor is anything in its v infinite or NaN, which a weight of zero would not silence
 };
 
 /// Rows of a block: few enough that q and out stay in the second level of the cache and that there is work to share
 /// out, many enough that packing the keys again for each block does not show. A matter of the shape, not of the threads.
 template <class T> std::ptrdiff_t forward_block_rows(const attention_shape& shape) {
     const std::ptrdiff_t widths = shape.depth + shape.value[0] * shape.value[1];
-    std::ptrdiff_t most = 32 * group_rows;
+    std::ptrdiff_t most = 64 * group_rows;
     while (most > group_rows && most * widths * static_cast<std::ptrdiff_t>(sizeof(T)) > 512 * 1024) most /= 2;
     while (most > 8 * group_rows && blocks(shape, most, false).count() < 32) most /= 2;
     if (shape.segment_axis >= 0) return most;
