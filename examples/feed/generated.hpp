@@ -88,9 +88,9 @@ private:
                                                               {&logit_parts::pairs, 0.05},
                                                               {&logit_parts::cues, 0.15}}};
 
-    /// Of the whole logit. The label is drawn from a logistic, so this decides how much noise there is: at 1.36 the true
+    /// Of the whole logit. The label is drawn from a logistic, so this decides how much noise there is: at 1.38 the true
     /// probability has an AUC of .80 to .81.
-    static constexpr double standard_deviation = 1.36;
+    static constexpr double standard_deviation = 1.38;
 
     heed::random_stream stream(drawn_for use, std::uint64_t number) const {
         return heed::random_stream(seed_, static_cast<std::uint64_t>(use), number);

@@ -90,8 +90,8 @@ public:
         const float share_for = random.uniform();
         const std::array<std::uint32_t, 2> topic{random.below(topics), random.below(topics)};
         // ... and how it is told, which decides their order.
-        const float for_comes_late = random.below(2) == 0 ? 0.1F : 0.9F;
-        const float cues_come_first = random.below(2) == 0 ? 0.1F : 0.9F;
+        const float for_comes_late = random.below(2) == 0 ? 0.02F : 0.98F;
+        const float cues_come_first = random.below(2) == 0 ? 0.02F : 0.98F;
         const float turning_point = 0.25F + 0.5F * random.uniform();
 
         std::size_t count = 0;
