@@ -41,6 +41,7 @@ using text_to_tokens = std::function<std::string(std::string_view text, std::vec
 inline text_to_tokens by_word_pieces(const heed::tokenizers::word_piece& pieces) {
     return [&pieces](std::string_view text, std::vector<int>& tokens) -> std::string {
         pieces.encode(text, tokens, most_tokens);
+        if (tokens.empty() && text.find_first_not_of(" \r") != text.npos) tokens.push_back(pieces.unknown());   // marks without a letter, say
         return tokens.empty() ? "the text has no word" : "";
     };
 }
