@@ -74,6 +74,8 @@ struct leaf : computed<leaf<Holder, T, Items>, T, Items> {
     Holder holder;
     explicit leaf(Holder h) : holder(std::move(h)) {}
     strided<const T, Items::size> memory() const { return holder.memory(); }
+    /// The element, or the view of what is left, as of a tensor: a renamed tensor is read like any other.
+    template <class... I> decltype(auto) operator()(I... at) const { return indexed(memory(), Items{}, at...); }
 };
 
 /// A number of the program: weak, so that it takes the type that it meets.
