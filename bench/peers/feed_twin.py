@@ -205,14 +205,16 @@ def report(name, logits, posts, rows):
 
 def train(name, model, posts, train_rows, validation_rows, rate, word_rate, passes, size, settings):
     is_word = lambda n: n.startswith("words")
-    is_matrix = lambda n, p: p.dim() == 2 and "bins" not in n and "positions" not in n
+    is_bin = lambda n: "bins" in n
+    is_matrix = lambda n, p: p.dim() == 2 and not is_bin(n) and "positions" not in n
     named = list(model.named_parameters())
     words = [p for n, p in named if is_word(n)]
     decayed = [p for n, p in named if not is_word(n) and is_matrix(n, p)]
-    plain = [p for n, p in named if not is_word(n) and not is_matrix(n, p)]
+    plain = [p for n, p in named if not is_word(n) and not is_matrix(n, p) and not is_bin(n)]
+    bins = [p for n, p in named if is_bin(n)]
     sparse = torch.optim.SparseAdam(words, lr=word_rate, betas=BETAS)
-    dense = torch.optim.AdamW([{"params": decayed, "weight_decay": settings.decay}, {"params": plain, "weight_decay": 0.0}],
-                              lr=rate, betas=BETAS)
+    dense = torch.optim.AdamW([{"params": decayed, "weight_decay": settings.decay}, {"params": plain, "weight_decay": 0.0},
+                               {"params": bins, "weight_decay": 0.0}], lr=rate, betas=BETAS)
     print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters")
     steps = int(passes * len(train_rows)) // size
     warm, step, began, running = max(1, int(settings.warm_up * steps)), 0, time.time(), 0.0
@@ -224,13 +226,13 @@ def train(name, model, posts, train_rows, validation_rows, rate, word_rate, pass
         rows, order = order[:size], order[size:]
         factor = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
         dense.param_groups[0]["lr"] = dense.param_groups[1]["lr"] = rate * factor
-        sparse.param_groups[0]["lr"] = word_rate * factor
+        dense.param_groups[2]["lr"] = sparse.param_groups[0]["lr"] = word_rate * factor
         tokens, lengths, place, metadata, label, _ = posts.batch(rows)
         loss = F.binary_cross_entropy_with_logits(model(tokens, lengths, place, metadata), label)
         dense.zero_grad()
         sparse.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(decayed + plain, 1.0)
+        nn.utils.clip_grad_norm_(decayed + plain + bins, 1.0)
         dense.step()
         sparse.step()
         step += 1
@@ -254,7 +256,7 @@ def main():
     add("--threads", type=int, default=1)
     add("--models", default="baseline,classifier")
     add("--baseline-rate", type=float, default=3e-3)
-    add("--baseline-word-rate", type=float, default=3e-3)
+    add("--baseline-word-rate", type=float, default=3e-3, help="of the embeddings of words and metadata")
     add("--baseline-passes", type=float, default=1)
     add("--baseline-batch", type=int, default=256, help="posts in a step")
     add("--classifier-rate", type=float, default=1e-3)
