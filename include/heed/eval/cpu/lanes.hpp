@@ -78,12 +78,12 @@ struct lanes {
     HEED_INLINE static simd<std::int32_t> choose(truth m, simd<std::int32_t> a, simd<std::int32_t> b) requires is_float {
         return select(mask_cast<std::int32_t>(m), a, b);
     }
-    HEED_INLINE static truth choose(truth m, truth a, truth b) { return (m & a) | (!m & b); }
+    HEED_INLINE static truth choose(truth m, truth a, truth b) { return (m & a) | ((!m) & b); }
     static integer divide(integer a, integer b) {
         whole x[width], y[width];
         a.store(x);
         b.store(y);
-        for (int i = 0; i < width; ++i) x[i] = y[i] == 0 ? 0 : is_float ? x[i] / y[i] : static_cast<whole>(static_cast<std::int64_t>(x[i] / y[i]));
+        for (int i = 0; i < width; ++i) x[i] = y[i] == 0 ? 0 : static_cast<whole>(static_cast<std::int64_t>(x[i]) / static_cast<std::int64_t>(y[i]));
         return integer::load(x);
     }
 

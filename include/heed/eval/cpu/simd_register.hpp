@@ -81,7 +81,7 @@ template <class T> struct simd {
     HEED_INLINE friend mask_type operator>(simd a, simd b) { return native::predicate<T>(a.value > b.value); }
     HEED_INLINE friend mask_type operator>=(simd a, simd b) { return native::predicate<T>(a.value >= b.value); }
     HEED_INLINE friend mask_type operator==(simd a, simd b) { return native::predicate<T>(a.value == b.value); }
-    HEED_INLINE friend mask_type operator!=(simd a, simd b) { return native::predicate<T>(a.value != b.value); }
+    HEED_INLINE friend mask_type operator!=(simd a, simd b) { return !(a == b); }     // xsimd 8.1's is false for NaN
 
     /// a * b + c, rounded once where the instruction set has it (AVX2 with FMA, AVX-512).
     HEED_INLINE friend simd fma(simd a, simd b, simd c) requires std::is_floating_point_v<T> { return native::fma<T>(a.value, b.value, c.value); }
