@@ -4,7 +4,7 @@
 // once: a tile that is ruled out is never computed, and one that is let through whole is not tested. Printed for each mask:
 //
 //     pairs      the share of pairs of a query and a key that may attend
-//     tiles      the share of tiles, of 12 queries x 256 keys, that hold such a pair: what must be computed
+//     tiles      the share of tiles, of 12 queries x 128 keys, that hold such a pair: what must be computed
 //     time       of the attention: processor time, the least of several runs in turn, and its share of that without a mask
 //
 //     ./dev run windows [TOKENS]       self-attention of 4 heads of 32 numbers, float, on one thread
@@ -89,6 +89,6 @@ int main(int count, char** arguments) {
     std::printf("%d tokens, %d heads of %d\n\n%-36s %8s %8s %10s %8s\n", tokens, int(head::extent), int(depth::extent), "may attend to", "pairs", "tiles",
                 "time", "share");
     for (const candidate& c : candidates)
-        std::printf("%-36s %6.1f %% %6.1f %% %7.2f ms %6.1f %%\n", c.name.c_str(), 100 * visible_share(c, tokens, 1, 1), 100 * visible_share(c, tokens, 12, 256),
+        std::printf("%-36s %6.1f %% %6.1f %% %7.2f ms %6.1f %%\n", c.name.c_str(), 100 * visible_share(c, tokens, 1, 1), 100 * visible_share(c, tokens, 12, 128),
                     1e3 * c.best, 100 * c.best / candidates.front().best);
 }

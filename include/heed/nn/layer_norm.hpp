@@ -6,7 +6,7 @@
 
 namespace heed::inline HEED_TARGET::nn {
 
-/// With m the mean along Model and s = 1 / sqrt(mean((x - m)^2) + epsilon), the variance over n, not n - 1:
+/// With m the mean along Model and s = 1 / sqrt(mean((x - m)^2) + epsilon), the variance over the M numbers, not M - 1:
 ///
 ///     n = (x - m) s             y = n gain + bias
 ///
