@@ -41,7 +41,7 @@ struct demo_options {
     double word_dropout = 0;
     bool resume = false, skip_bad = false;
 
-    static constexpr std::size_t usual_train = 50'000, usual_test = 20'000;
+    static constexpr std::size_t usual_train = 60'000, usual_test = 20'000;
 
     /// What a run that goes on must have in common with the one that stopped.
     std::string identity() const {

@@ -9,11 +9,13 @@
 #include <feed/levels.hpp>
 #include <feed/results.hpp>
 #include <feed/trainer.hpp>
+#include <feed/wording.hpp>
 
 #include <heed/error.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <string>
@@ -23,14 +25,15 @@ namespace feed {
 
 struct search_space {
     std::vector<double> rates;
-    std::vector<double> passes;         ///< tried in full with the best rate, where there are several
-    double share = 0.15;                ///< of the training posts, for each rate
+    std::vector<double> passes;         ///< tried on all posts with the best rate, where there are several
+    double share = 0.15;                ///< of the training posts, for each rate ...
+    std::size_t least = 8000;           ///< ... but so many posts at least, where there are as many
 };
 
 /// What suits a model by the experience of both data sets; the search looks around it.
 inline search_space usual_space(model_kind kind) {
-    if (kind == model_kind::baseline) return {{2e-3, 4e-3, 8e-3}, {1, 2, 3}, 0.25};
-    return {{5e-4, 1e-3, 2e-3}, {1}, 0.08};
+    if (kind == model_kind::baseline) return {{2e-3, 3e-3, 5e-3}, {1, 2}, 0.25};
+    return {{7e-4, 1e-3, 1.5e-3}, {1}, 0.06};
 }
 
 /// Sets rate and passes of the plan; `tried` gets a line a candidate.
@@ -57,12 +60,13 @@ inline void choose(training_plan& plan, model_kind kind, const model_shape& shap
     training_plan candidate = plan;
     candidate.checkpoint.clear();
     candidate.points = 1;
+    const std::size_t few = std::min(posts.count, std::max(space.least, static_cast<std::size_t>(space.share * static_cast<double>(posts.count))));
     if (space.rates.size() > 1)
         plan.rate = least_of(space.rates, [&](double rate) {
             candidate.rate = rate;
             candidate.order.passes = 1;
-            candidate.name = fmt::format("{}: rate {:g} on {:g} % of the posts", plan.name, rate, 100 * space.share);
-            return loss_of(candidate, posts.part(0, static_cast<std::size_t>(space.share * static_cast<double>(posts.count))));
+            candidate.name = fmt::format("{}: rate {:g} on {} posts", plan.name, rate, wording::count(few));
+            return loss_of(candidate, posts.part(0, few));
         });
     else plan.rate = space.rates.front();
     if (space.passes.size() > 1)

@@ -134,7 +134,8 @@ inline training_record train(learner& model, const post_source& posts, const fie
     const std::size_t total = stream.total();
     const heed::train::schedule rate{.peak = plan.rate, .warm_up = static_cast<std::int64_t>(plan.warm_up * static_cast<double>(total)), .total = static_cast<std::int64_t>(total)};
     std::ostringstream nowhere;
-    progress bar(show ? static_cast<std::ostream&>(std::cerr) : nowhere, show ? terminal_width(STDERR_FILENO) : 0, plan.name, total);
+    progress bar(show ? static_cast<std::ostream&>(std::cerr) : nowhere, show ? terminal_width(STDERR_FILENO) : 0, plan.name, total - stream.done());
+    const std::size_t done_before = stream.done();
     batch b;
     double smoothed = not_measured;
     for (std::size_t done = stream.done(); stream.next(b); done = stream.done()) {
@@ -147,7 +148,7 @@ inline training_record train(learner& model, const post_source& posts, const fie
         const double loss = model.learn(b, rate(static_cast<std::int64_t>(stream.done())));
         loss_sum += loss * static_cast<double>(b.size()), loss_posts += static_cast<double>(b.size());
         smoothed = std::isnan(smoothed) ? loss : 0.98 * smoothed + 0.02 * loss;
-        bar.update(stream.done(), smoothed);
+        bar.update(stream.done() - done_before, smoothed);
         if (stream.done() * plan.points / total > done * plan.points / total) {
             record.seconds = seconds_now();                             // looking at the held-out posts is not training
             learning_point point{static_cast<std::size_t>(model.steps()), loss_sum / loss_posts};
@@ -162,8 +163,9 @@ inline training_record train(learner& model, const post_source& posts, const fie
         }
         if (std::chrono::duration<double>(clock::now() - saved).count() >= plan.seconds_between_checkpoints) save(stream.done());
     }
+    if (stream.done() > done_before) save(total);           // so that a run that is resumed later need not repeat this one
     record.seconds = seconds_now();
-    bar.finish();
+    if (total > done_before) bar.finish();
     return record;
 }
 

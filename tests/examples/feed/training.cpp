@@ -161,9 +161,9 @@ TEST_CASE("the search takes the rate that fits held-out posts best, and tells wh
     feed::training_plan plan{.name = "baseline", .order = {.seed = 1, .tokens = 256}};
     feed::settings tried;
     feed::choose(plan, feed::model_kind::baseline, {made_up::vocabulary, made_up::levels().counts(), 1}, made_up::posts(2000), made_up::levels(), made_up::posts(300, 5000),
-                 {{1, 4e-3, 1e-9}, {1, 2}, 0.8}, tried, false);
+                 {{1, 4e-3, 1e-9}, {1, 2}, 0.8, 100}, tried, false);
     CHECK(plan.rate == 4e-3);
     CHECK((plan.order.passes == 1 || plan.order.passes == 2));
     CHECK(tried.size() == 5);
-    CHECK_THAT(tried[0].first, Catch::Contains("80 % of the posts"));
+    CHECK_THAT(tried[0].first, Catch::Contains("1,600 posts"));
 }
