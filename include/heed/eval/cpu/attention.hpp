@@ -2,7 +2,7 @@
 ///
 /// The softmax is online (Milakov and Gimelshein 2018; Dao et al. 2022): beside each row stand the greatest score so far,
 /// m, and the sum of exp(score - m). When a tile raises m to m', what was summed is multiplied by exp(m - m'). So no
-/// more than one tile of scores ever exists. All exponents are base 2: log2(e) is folded into the packing of q.
+/// more than one tile of scores ever exists. All exponents are base 2: log2(e) is folded into the packing of k.
 ///
 /// A score policy says what f and the mask are. The kernel is compiled once for each policy type:
 ///
@@ -78,31 +78,18 @@ public:
     }
 
 private:
+    /// Rows that are met once, by the only tile of keys, are read where they lie.
     void pack_queries() {
-        T factor = T(1);
-        if constexpr (Score::linear) factor = score_.scale() * log2_e<T>;
-        tiles::pack_rows<T>({q_.data(), q_stride_}, row_cursor<const T>(problem_, x_.q, row0_), rows_, depth_columns(shape_, x_.q.inner), factor);
-        if constexpr (Score::linear) q_norm_ = greatest_row_norm();
-    }
-
-    T greatest_row_norm() const {
-        constexpr int lanes = simd<T>::lanes;
-        T greatest = T(0), spoilt = T(0);
-        for (std::ptrdiff_t r = 0; r < rows_; r += lanes) {
-            simd<T> squares[lanes];
-            for (int i = 0; i < lanes; ++i) {
-                squares[i] = simd<T>(T(0));
-                if (r + i < rows_)
-                    for (std::ptrdiff_t d = 0; d < q_stride_; d += lanes) {
-                        const simd<T> x = simd<T>::load(&q_[(r + i) * q_stride_ + d]);
-                        squares[i] = fma(x, x, squares[i]);
-                    }
-            }
-            const simd<T> norms = tiles::sums<T>(squares);
-            greatest = std::max(greatest, reduce_max(norms));
-            spoilt += reduce_add(norms * simd<T>(T(0)));
+        std::ptrdiff_t stride = 0;
+        const tiles::columns inner = depth_columns(shape_, x_.q.inner);
+        const row_cursor<const T> first(problem_, x_.q, row0_);
+        if (problem_.keys <= key_tile_ && inner.stride == 1 && rows_are_even(problem_, x_.q, stride)) {
+            queries_ = {*first, stride, 1};
+        } else {
+            tiles::pack_rows<T>({q_.data(), q_stride_}, first, rows_, inner, T(1));
+            queries_ = {q_.data(), q_stride_, 1};
         }
-        return greatest + spoilt;
+        if constexpr (Score::linear) q_norm_ = tiles::greatest_norm<T>(queries_.data, rows_, queries_.row_stride, shape_.depth);
     }
 
     void attend(std::ptrdiff_t key0, std::ptrdiff_t key1) {
@@ -175,17 +162,17 @@ private:
     }
 
     void pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
+        T factor = T(1);
+        if constexpr (Score::linear) factor = score_.scale() * log2_e<T>;
         const T *k = problem_.base(x_.k) + key0 * x_.k.key, *v = problem_.base(x_.v) + key0 * x_.v.key;
-        tiles::pack_transposed<T>({k_.data(), score_stride_}, k, n, x_.k.key, depth_columns(shape_, x_.k.inner));
+        const T k_norm = tiles::pack_transposed<T>({k_.data(), score_stride_}, k, n, x_.k.key, depth_columns(shape_, x_.k.inner), factor);
+        if constexpr (Score::linear) bounded_ = q_norm_ * k_norm <= bound * bound;   // |q . k| <= |q| |k|
         finite_ = tiles::pack_rows<T>({v_.data(), out_stride_}, tiles::even_rows<T>{v, x_.v.key}, n, value_columns(shape_, x_.v.inner), T(1));
-        // |q . k| <= |q| |k|
-        if constexpr (Score::linear)
-            bounded_ = q_norm_ * tiles::greatest_column_norm<T>({k_.data(), score_stride_}, shape_.depth, n) <= bound * bound;
     }
 
     void score_group(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, span seen) {
         const int n = static_cast<int>(seen.last - seen.first);
-        tiles::multiply<tiles::onto::nothing, T>({&q_[r * q_stride_], q_stride_, 1}, {&k_[seen.first], score_stride_}, shape_.depth,
+        tiles::multiply<tiles::onto::nothing, T>({queries_.data + r * queries_.row_stride, queries_.row_stride, queries_.step_stride}, {&k_[seen.first], score_stride_}, shape_.depth,
                                                  {&scores_[seen.first], score_stride_}, height, n);
         for (std::ptrdiff_t i = 0; i < height; ++i) {
             T* s = &scores_[i * score_stride_];
@@ -314,7 +301,8 @@ private:
     scratch<T> scores_{static_cast<std::size_t>(group_rows * score_stride_)};
     T factor_[group_rows];
     tile_verdict panels_[most_tile_keys / panel_keys];
-    T q_norm_ = T(0);        // the greatest |q|^2 of the block, as packed
+    tiles::left_operand<T> queries_{};
+    T q_norm_ = T(0);        // the greatest |q|^2 of the block
     bool bounded_ = false;   // no score of the tile of keys exceeds the bound
     bool finite_ = true;     // nor is anything in its v infinite or NaN, which a weight of zero would not silence
 };

@@ -90,10 +90,10 @@ private:
     bool pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
         const tiles::columns depth = depth_columns(shape_, x_.k.inner), value = value_columns(shape_, x_.v.inner);
         const T *k = problem_.base(x_.k) + key0 * x_.k.key, *v = problem_.base(x_.v) + key0 * x_.v.key;
-        const bool k_finite = tiles::pack_transposed<T>({k_across_.data(), score_stride}, k, n, x_.k.key, depth);
-        const bool v_finite = tiles::pack_transposed<T>({v_across_.data(), score_stride}, v, n, x_.v.key, value);
+        const T k_norm = tiles::pack_transposed<T>({k_across_.data(), score_stride}, k, n, x_.k.key, depth, T(1));
+        const T v_norm = tiles::pack_transposed<T>({v_across_.data(), score_stride}, v, n, x_.v.key, value, T(1));
         tiles::pack_rows<T>({k_.data(), depth_stride_}, tiles::even_rows<T>{k, x_.k.key}, n, depth, T(1));
-        return k_finite && v_finite;
+        return std::isfinite(k_norm) && std::isfinite(v_norm);
     }
 
     /// dk and dv of a tile of keys, and what it adds to dq. False where no row sees any of it.

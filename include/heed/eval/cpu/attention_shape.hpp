@@ -103,6 +103,19 @@ inline tiles::columns value_columns(const attention_shape& s, const std::ptrdiff
     return {s.value[0], s.value[1], stride[0], stride[1]};
 }
 
+/// True where the rows of an operand lie at one distance, which goes to `stride`.
+template <class T> bool rows_are_even(const problem& p, const attention_operand<T>& x, std::ptrdiff_t& stride) {
+    stride = 0;
+    std::ptrdiff_t within = 1;   // rows that the axes so far make
+    for (int a = attention_shape::row_axes - 1; a >= 0; --a) {
+        if (p.row_sizes[a] == 1) continue;
+        if (within == 1) stride = x.row[a];
+        else if (x.row[a] != within * stride) return false;
+        within *= p.row_sizes[a];
+    }
+    return true;
+}
+
 /// Keys of a problem, on average.
 inline double mean_keys(const attention_shape& s) {
     if (s.segment_axis < 0) return static_cast<double>(s.key);

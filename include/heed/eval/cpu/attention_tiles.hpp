@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include "simd.hpp"
@@ -150,7 +151,26 @@ template <class T, class Walk> bool pack_rows(tile<T> to, Walk from, std::ptrdif
     const simd<T> factors(factor);
     const std::ptrdiff_t count = inner.count(), whole = inner.size / lanes * lanes, padded = whole_registers<T>(count);
     const int rest = static_cast<int>(inner.size - whole);
-    watch<T> seen;
+    watch<T> seen, seen_too;   // two, since each addition waits for the one before
+    if (inner.outer == 1 && inner.stride == 1 && rest == 0) {
+        for (std::ptrdiff_t r = 0; r < rows; ++r, ++from, to.data += to.stride) {
+            const T* row = *from;
+            std::ptrdiff_t i = 0;
+            for (; i + 2 * lanes <= whole; i += 2 * lanes) {
+                const simd<T> x = simd<T>::load(row + i), y = simd<T>::load(row + i + lanes);
+                seen.see(x);
+                seen_too.see(y);
+                (x * factors).store(to.data + i);
+                (y * factors).store(to.data + i + lanes);
+            }
+            if (i < whole) {
+                const simd<T> x = simd<T>::load(row + i);
+                seen.see(x);
+                (x * factors).store(to.data + i);
+            }
+        }
+        return seen.all_finite() && seen_too.all_finite();
+    }
     for (std::ptrdiff_t r = 0; r < rows; ++r, ++from, to.data += to.stride) {
         T* place = to.data;
         for (std::ptrdiff_t o = 0; o < inner.outer; ++o, place += inner.size) {
@@ -218,77 +238,75 @@ template <class T, int Width = simd<T>::lanes / 2> HEED_INLINE simd<T> sums(simd
     return row[0];
 }
 
-/// Vectors sums of squares side by side, of columns of a tile.
-template <int Vectors, class T> HEED_INLINE void square_columns(simd<T>* sum, tile<const T> x, std::ptrdiff_t rows) {
-    simd<T> squares[Vectors];
-    for (simd<T>& s : squares) s = simd<T>(T(0));
-    for (std::ptrdiff_t r = 0; r < rows; ++r, x.data += x.stride)
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) {
-            const simd<T> y = simd<T>::load(x.data + v * simd<T>::lanes);
-            squares[v] = fma(y, y, squares[v]);
-        }
-    for (int v = 0; v < Vectors; ++v) sum[v] = squares[v];
-}
-
-/// The greatest sum of squares of a column, of the first n columns of a tile; NaN if anything is infinite or NaN.
-template <class T> T greatest_column_norm(tile<const T> x, std::ptrdiff_t rows, std::ptrdiff_t n) {
-    constexpr int lanes = simd<T>::lanes, width = 4;
-    simd<T> greatest(T(0)), spoilt(T(0)), sum[width];
-    for (std::ptrdiff_t c = 0; c < n;) {
-        const int vectors = n - c > (width - 1) * lanes ? width : 1;
-        if (vectors == width) square_columns<width, T>(sum, {x.data + c, x.stride}, rows);
-        else square_columns<1, T>(sum, {x.data + c, x.stride}, rows);
-        for (int v = 0; v < vectors; ++v) {
-            greatest = max(greatest, sum[v]);
-            spoilt = fma(sum[v], simd<T>(T(0)), spoilt);
-        }
-        c += vectors * lanes;
-    }
-    return reduce_max(greatest) + reduce_add(spoilt);
-}
-
-/// to {column, row}: `rows` rows of a tensor, `row_stride` apart, become columns; zeros up to whole registers. True if all
-/// was finite.
-template <class T> bool pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, const columns& inner) {
+/// to {column, row} = factor * from {row, column}, both squares of as many numbers a side as a register has lanes. Adds
+/// the squares of each row to norms.
+template <class T> HEED_INLINE void transpose_square(T* to, std::ptrdiff_t to_stride, const T* from, std::ptrdiff_t from_stride, simd<T> factor, simd<T>& norms) {
     constexpr int lanes = simd<T>::lanes;
-    watch<T> seen;
+    simd<T> square[lanes], sums[2] = {norms, simd<T>(T(0))};
+#pragma GCC unroll 16
+    for (int k = 0; k < lanes; ++k) square[k] = simd<T>::load(from + k * from_stride);
+    transpose<lanes / 2, T>(square);
+#pragma GCC unroll 16
+    for (int k = 0; k < lanes; ++k) {
+        const simd<T> x = square[k] * factor;
+        sums[k % 2] = fma(x, x, sums[k % 2]);
+        x.store(to + k * to_stride);
+    }
+    norms = sums[0] + sums[1];
+}
+
+/// to {column, row}: `rows` rows of a tensor, `row_stride` apart, times factor, become columns; zeros up to whole
+/// registers. Returns the greatest |row|^2 as packed, or infinity if anything is infinite, NaN or too large to be squared.
+template <class T>
+T pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, const columns& inner, T factor) {
+    constexpr int lanes = simd<T>::lanes;
+    const simd<T> factors(factor);
+    simd<T> greatest(T(0)), all(T(0));
     for (std::ptrdiff_t r = 0; r < rows; r += lanes) {
         const int height = static_cast<int>(std::min<std::ptrdiff_t>(lanes, rows - r));
-        for (std::ptrdiff_t o = 0; o < inner.outer; ++o) {
-            const T* block = from + r * row_stride + o * inner.outer_stride;
-            T* target = to.data + o * inner.size * to.stride + r;
-            if (inner.stride == 1) {
-                for (std::ptrdiff_t i = 0; i < inner.size; i += lanes) {
-                    const int width = static_cast<int>(std::min<std::ptrdiff_t>(lanes, inner.size - i));
-                    simd<T> square[lanes];
-                    if (height == lanes && width == lanes) {
-#pragma GCC unroll 16
-                        for (int k = 0; k < lanes; ++k) square[k] = simd<T>::load(block + k * row_stride + i);
-                    } else {
-                        for (int k = 0; k < lanes; ++k) square[k] = k < height ? simd<T>::load(block + k * row_stride + i, width) : simd<T>(T(0));
-                    }
-#pragma GCC unroll 16
-                    for (int k = 0; k < lanes; ++k) seen.see(square[k]);
-                    transpose<lanes / 2, T>(square);
-                    if (width == lanes) {
-#pragma GCC unroll 16
-                        for (int k = 0; k < lanes; ++k) square[k].store(target + (i + k) * to.stride);
-                    } else {
-                        for (int k = 0; k < width; ++k) square[k].store(target + (i + k) * to.stride);
-                    }
+        simd<T> norms(T(0));
+        for (std::ptrdiff_t o = 0; o < inner.outer; ++o)
+            for (std::ptrdiff_t i = 0; i < inner.size; i += lanes) {
+                const int width = static_cast<int>(std::min<std::ptrdiff_t>(lanes, inner.size - i));
+                const T* block = from + r * row_stride + o * inner.outer_stride + i * inner.stride;
+                T* target = to.data + (o * inner.size + i) * to.stride + r;
+                if (height == lanes && width == lanes && inner.stride == 1) {
+                    transpose_square<T>(target, to.stride, block, row_stride, factors, norms);
+                } else {   // an edge, or scattered numbers: by way of a square of its own
+                    T gathered[lanes * lanes] = {}, turned[lanes * lanes];
+                    for (int k = 0; k < height; ++k)
+                        for (int l = 0; l < width; ++l) gathered[k * lanes + l] = block[k * row_stride + l * inner.stride];
+                    transpose_square<T>(turned, lanes, gathered, lanes, factors, norms);
+                    for (int l = 0; l < width; ++l) simd<T>::load(turned + l * lanes).store(target + l * to.stride);
                 }
-            } else {
-                for (std::ptrdiff_t i = 0; i < inner.size; ++i)
-                    for (int k = 0; k < lanes; ++k) {
-                        const T x = k < height ? block[k * row_stride + i * inner.stride] : T(0);
-                        seen.see(x);
-                        target[i * to.stride + k] = x;
-                    }
             }
-        }
+        greatest = max(greatest, norms);
+        all += norms;
     }
-    return seen.all_finite();
+    return reduce_add(all) < std::numeric_limits<T>::infinity() ? reduce_max(greatest) : std::numeric_limits<T>::infinity();
+}
+
+/// The greatest |row|^2, or infinity, as above.
+template <class T> T greatest_norm(const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, std::ptrdiff_t width) {
+    constexpr int lanes = simd<T>::lanes;
+    simd<T> greatest(T(0)), all(T(0));
+    for (std::ptrdiff_t r = 0; r < rows; r += lanes) {
+        simd<T> squares[lanes];
+        for (int k = 0; k < lanes; ++k) {
+            simd<T> sum(T(0));
+            if (r + k < rows)
+                for (std::ptrdiff_t i = 0; i < width; i += lanes) {
+                    const T* p = from + (r + k) * row_stride + i;
+                    const simd<T> x = width - i >= lanes ? simd<T>::load(p) : simd<T>::load(p, static_cast<int>(width - i));
+                    sum = fma(x, x, sum);
+                }
+            squares[k] = sum;
+        }
+        const simd<T> norms = sums<T>(squares);
+        greatest = max(greatest, norms);
+        all += norms;
+    }
+    return reduce_add(all) < std::numeric_limits<T>::infinity() ? reduce_max(greatest) : std::numeric_limits<T>::infinity();
 }
 
 /// One row of a tensor = factor * from, or += it.
