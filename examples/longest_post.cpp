@@ -117,7 +117,10 @@ void computed() {
     }
     std::printf("\nattention of a head of 32: %.0f ns of multiply-adds, %.0f ns of exponentials for a million scores\n", 1e15 * 4 * 32 / g.multiply_add,
                 1e15 / g.exponentials);
-    std::printf("fused attention is bound by memory below T = %.0f\n", 2 * 2 * g.multiply_add / g.memory / 2);
+    // Per token 8 m bytes, 4 T m operations and h T exponentials.
+    const double m = model::extent, h = head::extent;
+    std::printf("the bytes of fused attention take longest below T = %.0f; were it not for the exponentials, below T = %.0f\n",
+                8 * m / g.memory * g.exponentials / h, 8 * m / g.memory * g.multiply_add / (4 * m));
 }
 
 int main() {
