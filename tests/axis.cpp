@@ -53,6 +53,8 @@ TEST_CASE("a ragged item has two names, loses them from within, and takes the pl
     STATIC_REQUIRE(std::is_same_v<lists::rename<items, token, key>, axes<ragged<batch, key>, model>>);
     STATIC_REQUIRE(std::is_same_v<lists::extend<items, axes<batch, key>>, axes<texts, model, key>>);
     STATIC_REQUIRE(std::is_same_v<lists::extend<axes<batch, model, key>, items>, axes<texts, model, key>>);
+    STATIC_REQUIRE(std::is_same_v<lists::extend<axes<token, batch>, items>, axes<texts, model>>);
+    STATIC_REQUIRE(std::is_same_v<lists::extend<axes<model, token>, items>, axes<model, texts>>);
     STATIC_REQUIRE(lists::ragged_place<items> == 0);
     STATIC_REQUIRE(lists::ragged_place<axes<batch, model>> == -1);
 }

@@ -154,11 +154,13 @@ template <class Left, class Right> struct merged_items { using type = Left; };
 template <class Left, class A, class... Rest> struct merged_items<Left, axes<A, Rest...>> {
     using type = typename merged_items<join<Left, typename added_item<A, names<Left>>::type>, axes<Rest...>>::type;
 };
-/// Where the left has the batch of a ragged item and not its sequences, the ragged item takes the batch's place.
+/// Where the left has one of a ragged item's names as an axis of its own, or both, the ragged item takes their place.
 template <class Left, class Outer, class Inner, class... Rest>
-    requires(has<Outer, Left> && !has<Inner, names<Left>>)
+    requires(has<Outer, Left> || has<Inner, Left>)
 struct merged_items<Left, axes<ragged<Outer, Inner>, Rest...>> {
-    using type = typename merged_items<replace<Left, Outer, axes<ragged<Outer, Inner>>>, axes<Rest...>>::type;
+    using together = ragged<Outer, Inner>;
+    using placed = std::conditional_t<has<Outer, Left>, replace<minus<Left, axes<Inner>>, Outer, axes<together>>, replace<Left, Inner, axes<together>>>;
+    using type = typename merged_items<placed, axes<Rest...>>::type;
 };
 /// The items of two operands together, in the order of the first.
 template <class Left, class Right> using extend = typename merged_items<Left, Right>::type;

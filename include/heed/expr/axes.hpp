@@ -149,13 +149,19 @@ template <class X, class R>
     requires requires(const X& x, const R& r) { x.map(r); }
 auto rewrite_gone(const X& x, const R& r) { return x.map(r); }
 
-/// The expression with R done to every axis of it. What has none of R's axes is handed on as it is.
+/// What a node's `map` takes to make the node again: a node that has one has operands.
+struct same_operand {
+    template <class X> X operator()(const X& x) const { return x; }
+};
+
+/// The expression with R done to every axis of it. What has none of R's axes may still sum over a name that R brings.
 template <class X, class R>
 auto rewrite(const X& x, const R& r) {
-    if constexpr (lists::common<typename X::names, typename R::gone>::size == 0) return x;
-    else if constexpr (is_leaf<X>) return r.at_leaf(x);
+    constexpr bool has_it = lists::common<typename X::names, typename R::gone>::size > 0;
+    if constexpr (is_leaf<X> && has_it) return r.at_leaf(x);
     else if constexpr (requires { r.at_place(x); }) return r.at_place(x);
-    else return rewrite_gone(x, r);
+    else if constexpr (has_it || requires { x.map(same_operand{}); }) return rewrite_gone(x, r);
+    else return x;
 }
 
 }  // namespace detail

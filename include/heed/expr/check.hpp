@@ -51,8 +51,6 @@ template <class Axis, class Operand> struct extent_of_an_axis_that_is_not_in_the
 template <class Axis, class Destination> struct destination_lacks_an_axis_of_the_result;
 template <class Axis, class Result> struct result_lacks_an_axis_of_the_destination_use_broadcast;
 template <class Destination, class Result> struct destination_has_another_element_type_than_the_result_use_as;
-template <class Ragged, class Items> struct destination_with_two_ragged_items;
-template <class Query, class Key> struct attention_pattern_needs_key_in_the_scores;
 
 }  // namespace error
 

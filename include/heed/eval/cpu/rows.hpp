@@ -34,10 +34,26 @@ void find_repeats(const Tree& tree, int* same_as) {
     });
 }
 
+/// The places of a row along inner slots before `last`, where a ragged sequence's length may follow from the row.
+inline index count_inner(const lowered::loops& l, const lowered::cursor& row, int last) {
+    index n = lowered::count_places(l, l.outer, last);
+    if (l.within >= l.outer && l.within < last && l.segment < l.outer) n *= l.length(row.at[l.segment]);
+    return n;
+}
+inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c, int last) {
+    if (l.within >= l.outer && l.segment < l.outer) {
+        for (int s = last - 1; s >= l.outer; --s) {
+            const index size = s == l.within ? l.length(c.at[l.segment]) : l.size[s];
+            c.at[s] = number % size;
+            number /= size;
+        }
+    } else lowered::find_place(l, l.outer, last, number, c);
+}
+
 /// The inner loops but the last, and the length of the last.
 struct inner_loops {
     const lowered::loops& l;
-    index rows(const lowered::cursor&) const { return lowered::count_places(l, l.outer, l.slots - 1); }
+    index rows(const lowered::cursor& row) const { return count_inner(l, row, l.slots - 1); }
     index length(const lowered::cursor& c) const { return l.slots - 1 == l.within ? l.length(c.at[l.segment]) : l.size[l.slots - 1]; }
 };
 
@@ -87,7 +103,7 @@ HEED_INLINE typename C::floating reduce_row(const lowered::loops& l, X& x, const
     const inner_loops inner{l};
     const index rows = inner.rows(row);
     for (index r = 0; r < rows; ++r) {
-        lowered::find_place(l, l.outer, l.slots - 1, r, c);
+        find_inner(l, r, c, l.slots - 1);
         x.template seek<C::lane>(c.at, c.row);
         sum = fold<C, Op>(x, 0, inner.length(c), reduced, sum);
     }
@@ -150,7 +166,7 @@ void one_long_row(const lowered::loops& l, const Tree& tree, const lowered::targ
             V sum(static_cast<typename C::scalar>(op::identity));
             const index piece = job % pieces, begin = job / pieces * together;
             for (index i = begin; i < std::min(rows, begin + together); ++i) {
-                lowered::find_place(l, l.outer, l.slots - 1, i, c);
+                find_inner(l, i, c, l.slots - 1);
                 x.template seek<C::lane>(c.at, c.row);
                 const index whole = inner.length(c), from = piece * grain;
                 sum = fold<C, op>(x, pieces > 1 ? from : 0, pieces > 1 ? std::min(grain, whole - from) : whole, nullptr, sum);
@@ -213,7 +229,7 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
                 if constexpr (WritesInner) {
                     lowered::cursor within = c;
                     for (index i = 0, n = inner.rows(c); i < n; ++i) {
-                        lowered::find_place(l, l.outer, l.slots - 1, i, within);
+                        find_inner(l, i, within, l.slots - 1);
                         t.template seek<C::lane>(within.at, within.row);
                         out.template seek<C::lane>(within.at, within.row);
                         write_lanes<C>(t, out, 0, inner.length(within), reduced);
@@ -227,22 +243,6 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
             }
         });
     }
-}
-
-/// The inner places of a row, where a ragged sequence's length may follow from the row.
-inline index count_inner(const lowered::loops& l, const lowered::cursor& row) {
-    index n = lowered::count_places(l, l.outer, l.slots);
-    if (l.within >= l.outer && l.segment < l.outer) n *= l.length(row.at[l.segment]);
-    return n;
-}
-inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c) {
-    if (l.within >= l.outer && l.segment < l.outer && l.segment >= 0) {
-        for (int s = l.slots - 1; s >= l.outer; --s) {
-            const index size = s == l.within ? l.length(c.at[l.segment]) : l.size[s];
-            c.at[s] = number % size;
-            number /= size;
-        }
-    } else lowered::find_place(l, l.outer, l.slots, number, c);
 }
 
 inline void next_inner(const lowered::loops& l, lowered::cursor& c) {
@@ -275,7 +275,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
         const int registers = static_cast<int>((columns + w - 1) / w);
         const auto count_of = [&](int u) { return static_cast<int>(std::min<index>(w, columns - u * w)); };
         V reduced[Tree::reduction_count * chunk];
-        const index places = count_inner(l, row);
+        const index places = count_inner(l, row, l.slots);
         bool done[Tree::reduction_count + 1] = {};
         t.reductions([&](auto& r) __attribute__((always_inline)) {
             using R = std::remove_cvref_t<decltype(r)>;
@@ -296,7 +296,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
             for (int u = 0; u < registers; ++u) sums[u] = V(static_cast<typename C::scalar>(op::identity));
             lowered::cursor c = row;
             for (index i = 0; i < places; ++i) {
-                if (i == 0) find_inner(l, 0, c);
+                if (i == 0) find_inner(l, 0, c, l.slots);
                 else next_inner(l, c);
                 r.x.template seek<C::lane>(c.at, c.row);
                 for (int u = 0; u < registers; ++u)
@@ -314,7 +314,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
         if constexpr (WritesInner) {
             lowered::cursor c = row;
             for (index i = 0; i < places; ++i) {
-                if (i == 0) find_inner(l, 0, c);
+                if (i == 0) find_inner(l, 0, c, l.slots);
                 else next_inner(l, c);
                 write(c);
             }
