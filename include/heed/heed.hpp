@@ -8,6 +8,7 @@
 
 #include <heed/nn/activations.hpp>
 #include <heed/nn/attention.hpp>
+#include <heed/nn/decoder.hpp>
 #include <heed/nn/dropout.hpp>
 #include <heed/nn/embedding.hpp>
 #include <heed/nn/feed_forward.hpp>
@@ -17,6 +18,7 @@
 #include <heed/nn/loss.hpp>
 #include <heed/nn/parameter.hpp>
 #include <heed/nn/pooling.hpp>
+#include <heed/nn/projected_loss.hpp>
 #include <heed/nn/transformer.hpp>
 
 #include <heed/train/accumulation.hpp>

@@ -104,7 +104,7 @@ TEST_CASE("ragged texts are attended to as padded ones behind a mask") {
 namespace {
 
 struct source_model : axis<4> {};
-using reading = nn::cross_attention<double, token, of_the_type::model, source, source_model, of_the_type::head, of_the_type::depth>;
+using reading = nn::cross_attention<double, token, of_the_type::model, source, source_model, of_the_type::head, of_the_type::depth, nn::biases::learnt>;
 
 struct with_memory {
     reading layer;

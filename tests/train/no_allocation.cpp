@@ -2,11 +2,13 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <new>
 #include <vector>
 
+#include <heed/generate/cache.hpp>
 #include <heed/train/adam.hpp>
 #include <heed/train/clipping.hpp>
 
@@ -69,5 +71,18 @@ TEST_CASE("and so do 100 uneven passes of inference") {
     model.forward(batches[0].ids, trace);
     const long before = allocations;
     for (int i = 1; i <= 100; ++i) model.forward(batches[static_cast<std::size_t>(i)].ids, trace);
+    CHECK(allocations == before);
+}
+
+TEST_CASE("and so does decoding, a token at a time") {
+    struct eleven : axis<11> {};
+    struct eighty : axis<80> {};
+    using language_model = nn::decoder<float, eleven, eighty, token, small::model, head, depth, hidden>;
+    const language_model decoder(2);
+    generate::cache<language_model, text> cache(decoder, text{3});
+    cache.read(std::vector<std::vector<int>>{{1, 2, 3}, {4}, {5, 6}});
+    cache.read(std::array{7, 8, 9});
+    const long before = allocations;
+    for (int i = 0; i < 60; ++i) cache.read(std::array{i % 11, 3, 10 - i % 11});
     CHECK(allocations == before);
 }

@@ -1,19 +1,21 @@
 /// Multi-head attention with its projections: of positions to themselves, or to another sequence.
 ///
-///     q = x Wq    k = m Wk    v = m Wv                 heads side by side: {.., Head, Depth}
+///     q = x Wq + bq    k = m Wk    v = m Wv + bv           heads side by side: {.., Head, Depth}
 ///     s = q k / sqrt(Depth), and -infinity where the mask is false
-///     p = softmax over the keys of s                   o = p v            y = o Wo
+///     p = softmax over the keys of s                       o = p v            y = o Wo + bo
 ///
 /// Masks are expressions over positions, lengths and other tensors; true = may attend (as in PyTorch's
 /// scaled_dot_product_attention, the opposite of its nn.MultiheadAttention). A position that may attend to nothing reads
-/// zeros. There are no biases.
+/// zeros: its y is bo. The biases are there by choice (`biases::learnt`, as GPT-2 has them); they start at zero. Keys have
+/// none: it would add q bk to all scores of a row alike, which no softmax sees, and its gradient would be zero.
 ///
 /// Backward, from dy:
 ///
-///     dWo += o dy                 do = dy Wo
+///     dWo += o dy                 do = dy Wo                             dbo += dy
 ///     dp = do v                   ds = p (dp - sum_keys p dp)            dv = sum_queries p do
 ///     dq = ds k / sqrt(Depth)     dk = sum_queries ds q / sqrt(Depth)
 ///     dWq += x dq                 dWk += m dk                            dWv += m dv
+///     dbq += dq                                                          dbv += dv
 ///     dx = dq Wq                  dm = dk Wk + dv Wv
 ///
 /// p is not stored: one kernel computes it again, tile by tile, from the log-sum-exp of each row (heed's
@@ -41,16 +43,19 @@ auto masked_scores(const auto& q, const auto& k, double scale, const auto& mask)
 ///
 /// x: {.., Token, Model} in any order, padded or ragged. The mask is written in `Token`, which asks, and in `key`, the same
 /// positions as they are read: `position<key>() <= position<token>()` is causal. The four projections start Xavier-uniform.
-template <class T, class Token, class Model, class Head, class Depth>
+template <class T, class Token, class Model, class Head, class Depth, biases Biases = biases::none>
 struct self_attention {
     using key = attended<Token>;
 
     parameter<T, Model, Head, Depth> wq, wk, wv;
     parameter<T, Head, Depth, Model> wo;
+    bias_of<Biases, T, Head, Depth> bq, bv;
+    bias_of<Biases, T, Model> bo;
 
     explicit self_attention(const auto&... sizes)
         : wq(role::weight, constant(0), sizes...), wk(role::weight, constant(0), sizes...), wv(role::weight, constant(0), sizes...),
-          wo(role::weight, constant(0), sizes...) {
+          wo(role::weight, constant(0), sizes...), bq(role::bias, constant(0), sizes...), bv(role::bias, constant(0), sizes...),
+          bo(role::bias, constant(0), sizes...) {
         const initial start = xavier_uniform(extent_of<Model>(wq.value), extent_of<Head>(wq.value) * extent_of<Depth>(wq.value));
         wq.start = wk.start = wv.start = wo.start = start;
     }
@@ -61,6 +66,11 @@ struct self_attention {
         renamed<projected<X, Model, Head, Depth>, Token, key> k, v, dk, dv;
         reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
         like<X> y, dx;
+
+        /// What is attended to: the keys and values of x. (A cache's trace puts them behind those of earlier tokens.)
+        void remember() {}
+        const auto& keys() const { return k; }
+        const auto& values() const { return v; }
     };
 
     template <class X>
@@ -76,16 +86,18 @@ struct self_attention {
 
     /// All but the last projection: o, before it becomes y.
     void read(const auto& x, const auto& mask, auto& trace) const {
-        trace.q = dot<Model>(x, wq.value);
+        trace.q = plus(dot<Model>(x, wq.value), bq);
         trace.k = rename<Token, key>(dot<Model>(x, wk.value));
-        trace.v = rename<Token, key>(dot<Model>(x, wv.value));
-        attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum);
+        trace.v = rename<Token, key>(plus(dot<Model>(x, wv.value), bv));
+        trace.remember();
+        attention_forward<key>(masked_scores<Depth>(trace.q, trace.keys(), scale(), mask), trace.values(), trace.o, trace.log_sum);
     }
     /// The last projection, as a part of a larger equation (a residual).
-    auto output(const auto& trace) const { return dot<Head, Depth>(trace.o, wo.value); }
+    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo.value), bo); }
 
     const auto& backward(const auto& dy, const auto& x, const auto& mask, auto& trace) {
         wo.accumulate(trace.o * dy);
+        bo.accumulate(dy);
         trace.d_o = dot<Model>(dy, wo.value);
         attention_backward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.d_o, trace.dq,
                                 trace.dk, trace.dv);
@@ -93,6 +105,8 @@ struct self_attention {
         wq.accumulate(x * trace.dq);
         wk.accumulate(x * dk);
         wv.accumulate(x * dv);
+        bq.accumulate(trace.dq);
+        bv.accumulate(dv);
         return trace.dx = dot<Head, Depth>(trace.dq, wq.value) + dot<Head, Depth>(dk, wk.value) + dot<Head, Depth>(dv, wv.value);
     }
 
@@ -103,6 +117,9 @@ struct self_attention {
         part("wk", self.wk);
         part("wv", self.wv);
         part("wo", self.wo);
+        part("bq", self.bq);
+        part("bv", self.bv);
+        part("bo", self.bo);
     }
 };
 
@@ -110,17 +127,20 @@ struct self_attention {
 ///
 /// x: {.., Token, Model}, memory: {.., Source, SourceModel}; what else they share (a batch) is matched by name. The mask is
 /// written in Token and Source.
-template <class T, class Token, class Model, class Source, class SourceModel, class Head, class Depth>
+template <class T, class Token, class Model, class Source, class SourceModel, class Head, class Depth, biases Biases = biases::none>
 struct cross_attention {
     using key = Source;
 
     parameter<T, Model, Head, Depth> wq;
     parameter<T, SourceModel, Head, Depth> wk, wv;
     parameter<T, Head, Depth, Model> wo;
+    bias_of<Biases, T, Head, Depth> bq, bv;
+    bias_of<Biases, T, Model> bo;
 
     explicit cross_attention(const auto&... sizes)
         : wq(role::weight, constant(0), sizes...), wk(role::weight, constant(0), sizes...), wv(role::weight, constant(0), sizes...),
-          wo(role::weight, constant(0), sizes...) {
+          wo(role::weight, constant(0), sizes...), bq(role::bias, constant(0), sizes...), bv(role::bias, constant(0), sizes...),
+          bo(role::bias, constant(0), sizes...) {
         const auto inner = extent_of<Head>(wq.value) * extent_of<Depth>(wq.value);
         wq.start = wo.start = xavier_uniform(extent_of<Model>(wq.value), inner);
         wk.start = wv.start = xavier_uniform(extent_of<SourceModel>(wk.value), inner);
@@ -142,22 +162,25 @@ struct cross_attention {
     }
 
     const auto& forward(const auto& x, const auto& memory, const auto& mask, auto& trace) const {
-        trace.q = dot<Model>(x, wq.value);
+        trace.q = plus(dot<Model>(x, wq.value), bq);
         trace.k = dot<SourceModel>(memory, wk.value);
-        trace.v = dot<SourceModel>(memory, wv.value);
+        trace.v = plus(dot<SourceModel>(memory, wv.value), bv);
         attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum);
-        return trace.y = dot<Head, Depth>(trace.o, wo.value);
+        return trace.y = plus(dot<Head, Depth>(trace.o, wo.value), bo);
     }
 
     /// Leaves the gradients of x and of the memory in trace.dx and trace.dmemory, and returns the first.
     const auto& backward(const auto& dy, const auto& x, const auto& memory, const auto& mask, auto& trace) {
         wo.accumulate(trace.o * dy);
+        bo.accumulate(dy);
         trace.d_o = dot<Model>(dy, wo.value);
         attention_backward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.d_o, trace.dq,
                                 trace.dk, trace.dv);
         wq.accumulate(x * trace.dq);
         wk.accumulate(memory * trace.dk);
         wv.accumulate(memory * trace.dv);
+        bq.accumulate(trace.dq);
+        bv.accumulate(trace.dv);
         trace.dmemory = dot<Head, Depth>(trace.dk, wk.value) + dot<Head, Depth>(trace.dv, wv.value);
         return trace.dx = dot<Head, Depth>(trace.dq, wq.value);
     }
@@ -169,6 +192,9 @@ struct cross_attention {
         part("wk", self.wk);
         part("wv", self.wv);
         part("wo", self.wo);
+        part("bq", self.bq);
+        part("bv", self.bv);
+        part("bo", self.bo);
     }
 };
 

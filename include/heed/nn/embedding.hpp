@@ -55,7 +55,10 @@ struct learned_positions {
     explicit learned_positions(const auto&... sizes) : table(role::table, scaled_normal(0.02), sizes...) {}
 
     /// The vectors of the positions, to be added.
-    auto operator()() const { return gather<Place>(table.value, position<Token>()); }
+    auto operator()() const { return at(position<Token>()); }
+    /// The vectors of other places than those of the tokens: an expression of integers.
+    auto at(const auto& places) const { return gather<Place>(table.value, places); }
+    int places() const { return static_cast<int>(extent_of<Place>(table.value)); }
 
     void backward(const auto& dy) { scatter_add<Place>(table.gradient, position<Token>(), dy); }
 
@@ -81,7 +84,10 @@ struct sinusoidal_positions {
             }
     }
 
-    auto operator()() const { return gather<Place>(table, position<Token>()); }
+    auto operator()() const { return at(position<Token>()); }
+    auto at(const auto& places) const { return gather<Place>(table, places); }
+    int places() const { return static_cast<int>(extent_of<Place>(table)); }
+    void backward(const auto&) {}
 
     static void parts(auto&, auto&&) {}
 };

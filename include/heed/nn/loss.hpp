@@ -42,24 +42,39 @@ struct binary_cross_entropy {
 ///
 ///     loss(z, c) = logsumexp(z) - z_c                dloss/dz_i = softmax(z)_i - [i = c]
 ///
+/// With label smoothing e, the target is (1 - e) [i = c] + e / C over the C classes (as in PyTorch), so that
+///
+///     loss(z, c) = logsumexp(z) - z_c + e (z_c - mean(z))         dloss/dz_i = softmax(z)_i - (1 - e) [i = c] - e / C
+///
 /// A label below 0 is not counted: its loss and gradient are 0. (So a padded target is -1.) A label beyond the classes is
-/// a value_error.
+/// a value_error, and so is a smoothing outside [0, 1].
 template <class Class>
 struct categorical_cross_entropy {
-    static summed_loss forward(const auto& logits, const auto& labels) {
+    double smoothing = 0;
+
+    explicit categorical_cross_entropy(double e = 0) : smoothing(e) {
+        if (!(e >= 0 && e <= 1)) throw value_error("categorical_cross_entropy: label smoothing must lie in [0, 1], and is " + std::to_string(e) + ".");
+    }
+
+    summed_loss forward(const auto& logits, const auto& labels) const {
         const int wrong = sum_to<axes<>>(where(labels >= static_cast<int>(extent_of<Class>(logits)), 1, 0));
         if (wrong > 0)
             throw value_error("categorical_cross_entropy: " + std::to_string(wrong) + " labels lie beyond the " +
                               std::to_string(extent_of<Class>(logits)) + " classes.");
         auto chosen = sum<Class>(where(position<Class>() == labels, logits, 0.0));
-        const double sum = sum_to<axes<>>(where(labels >= 0, logsumexp<Class>(logits) - chosen, 0.0));
+        double sum = sum_to<axes<>>(where(labels >= 0, logsumexp<Class>(logits) - chosen, 0.0));
+        if (smoothing > 0) {
+            const double above_mean = sum_to<axes<>>(where(labels >= 0, chosen - mean<Class>(logits), 0.0));
+            sum += smoothing * above_mean;
+        }
         const int count = sum_to<axes<>>(where(labels >= 0, 1, 0));
         return {sum, static_cast<double>(count)};
     }
     /// As forward, and leaves the gradient of the sum in dlogits.
-    static summed_loss forward(const auto& logits, const auto& labels, auto& dlogits) {
+    summed_loss forward(const auto& logits, const auto& labels, auto& dlogits) const {
         const summed_loss result = forward(logits, labels);
-        dlogits = where(labels >= 0, softmax<Class>(logits) - where(position<Class>() == labels, 1.0, 0.0), 0.0);
+        const double spread = smoothing / static_cast<double>(extent_of<Class>(logits));
+        dlogits = where(labels >= 0, softmax<Class>(logits) - where(position<Class>() == labels, 1 - smoothing + spread, spread), 0.0);
         return result;
     }
 };

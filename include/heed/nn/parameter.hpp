@@ -88,4 +88,19 @@ struct parameter {
     }
 };
 
+/// What stands in a layer in place of a parameter that it was built without: it adds nothing and learns nothing.
+struct absent_parameter {
+    explicit absent_parameter(const auto&...) {}
+    void accumulate(const auto&) {}
+    static void parts(auto&, auto&&) {}
+};
+
+/// A product with its bias, where it has one.
+template <class T, class... A> auto plus(const auto& product, const parameter<T, A...>& bias) { return product + bias.value; }
+auto plus(const auto& product, const absent_parameter&) { return product; }
+
+/// Whether projections add a learnt vector.
+enum class biases { none, learnt };
+template <biases Choice, class T, class... A> using bias_of = std::conditional_t<Choice == biases::learnt, parameter<T, A...>, absent_parameter>;
+
 }  // namespace heed::inline HEED_TARGET::nn

@@ -29,20 +29,23 @@ enum class norm_place { before, after };
 ///
 /// Before is the default: the residual passes through all blocks as it is, and training needs no care. After is the
 /// original of 2017. Source: R. Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020.
-template <class T, class Token, class Model, class Head, class Depth, class Hidden, class Bend = gelu_by_erf, norm_place Norm = norm_place::before>
+template <class T, class Token, class Model, class Head, class Depth, class Hidden, class Bend = gelu_by_erf, norm_place Norm = norm_place::before,
+          biases Biases = biases::none>
 struct transformer_block {
     using key = attended<Token>;
 
     layer_norm<T, Model> norm1, norm2;
-    self_attention<T, Token, Model, Head, Depth> attention;
+    self_attention<T, Token, Model, Head, Depth, Biases> attention;
     feed_forward<T, Model, Hidden, Bend> network;
 
     explicit transformer_block(const auto&... sizes) : norm1(sizes...), norm2(sizes...), attention(sizes...), network(sizes...) {}
 
-    template <class X>
+    template <class X> using attention_trace = typename self_attention<T, Token, Model, Head, Depth, Biases>::template trace_of<like<X>>;
+
+    template <class X, class Attention = attention_trace<X>>
     struct trace_of {
         typename layer_norm<T, Model>::template trace_of<like<X>> norm1, norm2;
-        typename self_attention<T, Token, Model, Head, Depth>::template trace_of<like<X>> attention;
+        Attention attention;
         typename feed_forward<T, Model, Hidden, Bend>::template trace_of<like<X>> network;
         like<X> residual1, residual2, dropped, dresidual, dx;
     };
@@ -114,9 +117,10 @@ private:
 ///     const auto& y = encoder.forward(x, mask, trace);
 ///
 /// `encoder.drop` is the dropout of every block in a forward pass that has a random_key: encoder.forward(x, mask, trace, random).
-template <class T, class Token, class Model, class Head, class Depth, class Hidden, class Bend = gelu_by_erf, norm_place Norm = norm_place::before>
+template <class T, class Token, class Model, class Head, class Depth, class Hidden, class Bend = gelu_by_erf, norm_place Norm = norm_place::before,
+          biases Biases = biases::none>
 struct transformer_encoder {
-    using block_type = transformer_block<T, Token, Model, Head, Depth, Hidden, Bend, Norm>;
+    using block_type = transformer_block<T, Token, Model, Head, Depth, Hidden, Bend, Norm, Biases>;
     using key = attended<Token>;
 
     std::vector<block_type> blocks;
@@ -132,6 +136,8 @@ struct transformer_encoder {
     struct trace_of {
         std::vector<typename block_type::template trace_of<X>> blocks;
         typename layer_norm<T, Model>::template trace_of<like<X>> norm;
+        void make_room(std::size_t number) { blocks.resize(number); }
+        auto& of_block(std::size_t i) { return blocks[i]; }
     };
 
     /// What an output needs that no gradient will follow: the activations of one block, in turn.
@@ -139,6 +145,8 @@ struct transformer_encoder {
     struct scratch_of {
         typename block_type::template trace_of<X> block;
         typename layer_norm<T, Model>::template trace_of<like<X>> norm;
+        void make_room(std::size_t) {}
+        auto& of_block(std::size_t) { return block; }
     };
 
     template <class X>
@@ -147,20 +155,13 @@ struct transformer_encoder {
         return forward(x, mask, kept);
     }
 
-    /// No dropout. The output lies in the scratch, or in x where there are no blocks and no norm.
+    /// The output lies in what is kept: a scratch, or a trace, which has what backward needs; or in x where there are no
+    /// blocks and no norm. With a random key, with dropout.
     template <class X>
-    const like<X>& forward(const X& x, const auto& mask, scratch_of<X>& kept) const {
+    const like<X>& forward(const X& x, const auto& mask, auto& kept, std::optional<random_key> random = {}) const {
+        kept.make_room(blocks.size());
         const like<X>* y = &x;
-        for (const auto& block : blocks) y = &block.forward(*y, mask, kept.block);
-        return finish(*y, kept);
-    }
-
-    /// Keeps what backward needs; with a random key, with dropout.
-    template <class X>
-    const like<X>& forward(const X& x, const auto& mask, trace_of<X>& kept, std::optional<random_key> random = {}) const {
-        kept.blocks.resize(blocks.size());
-        const like<X>* y = &x;
-        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.blocks[i], drop, of_block(random, i));
+        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.of_block(i), drop, of_block(random, i));
         return finish(*y, kept);
     }
 
