@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,12 @@ struct post_source {
     /// `length` of them from `first` on.
     post_source part(std::size_t first, std::size_t length) const {
         return {length, [read = read, first](std::size_t number, post& into) { read(first + number, into); }};
+    }
+
+    /// Those of these numbers, in this order.
+    post_source chosen(std::vector<std::uint32_t> numbers) const {
+        const std::size_t length = numbers.size();
+        return {length, [read = read, numbers = std::make_shared<const std::vector<std::uint32_t>>(std::move(numbers))](std::size_t number, post& into) { read((*numbers)[number], into); }};
     }
 };
 

@@ -3,6 +3,7 @@
 
 #include <feed/evaluate.hpp>
 #include <feed/generated.hpp>
+#include <feed/hold_out.hpp>
 #include <feed/interrupt.hpp>
 #include <feed/learner.hpp>
 #include <feed/model_folder.hpp>
@@ -50,23 +51,17 @@ struct demo_options {
     }
 };
 
-/// The posts of a run: to learn from, to choose by, and to judge by, the last read once, at the end.
+/// The posts of a run: to learn from and to choose by, and to judge by, the last read once, at the end.
 struct demo_data {
     std::string description;
     reading_rules rules;
-    post_source train, held_out, test;
+    training_part train;
+    post_source test;
     std::shared_ptr<void> kept;                     ///< what the sources read from
     bool known_truth = false;
 };
 
 namespace detail {
-
-/// 5 % of the training part are held out to choose by.
-inline void hold_out(demo_data& data, const post_source& all) {
-    const std::size_t held_out = std::max<std::size_t>(1, all.count / 20);
-    data.train = all.part(0, all.count - held_out);
-    data.held_out = all.part(all.count - held_out, held_out);
-}
 
 /// Bins need no more than a sample of the training posts.
 inline field_levels levels_of(const columns& fields, const post_source& posts) {
@@ -84,8 +79,7 @@ inline demo_data generated_data(const demo_options& o) {
     const std::size_t train = o.train > 0 ? o.train : demo_options::usual_train, test = o.test > 0 ? o.test : demo_options::usual_test;
     const post_source all{train, [posts](std::size_t number, post& p) { posts->fill(p, number); }};
     demo_data data{fmt::format("{} generated posts to learn from and {} to test on, seed {}", wording::count(train), wording::count(test), o.seed),
-                   {levels_of(generator::describe_columns(), all), generator::vocabulary, {}}, {}, {}, {}, posts, true};
-    hold_out(data, all);
+                   {levels_of(generator::describe_columns(), all), generator::vocabulary, {}}, hold_out(all, generator::describe_columns()), {}, posts, true};
     data.test = {test, [posts](std::size_t number, post& p) { posts->fill(p, generator::first_validation + number); }};
     return data;
 }
@@ -129,9 +123,7 @@ inline demo_data real_data(const demo_options& o) {
     const int vocabulary = pieces.size();
     demo_data data{fmt::format("{} posts of {} to learn from and {} {} to test on", wording::count(all.count), o.data.filename().string(), wording::count(test.count),
                                o.validation.empty() ? "of its last ones" : "of " + o.validation.filename().string()),
-                   {levels_of(real_columns(), all), vocabulary, std::move(pieces)}, {}, {}, {}, kept, false};
-    hold_out(data, all);
-    data.test = std::move(test);
+                   {levels_of(real_columns(), all), vocabulary, std::move(pieces)}, hold_out(all, real_columns()), std::move(test), kept, false};
     return data;
 }
 
@@ -167,7 +159,7 @@ inline void settle(training_plan& plan, model_kind kind, const demo_options& o, 
     auto space = usual_space(kind);
     if (o.rate) space.rates = {*o.rate};
     if (o.passes) space.passes = {*o.passes};
-    choose(plan, kind, data.rules.shape(o.seed), data.train, data.rules.fields, data.held_out, space, tried);
+    choose(plan, kind, data.rules.shape(o.seed), data.train.older, data.rules.fields, data.train.held_out, space, tried);
     std::vector<std::string> names, outcomes;
     for (const auto& [name, outcome] : tried) names.push_back(name), outcomes.push_back(outcome);
     heed::files::settings chosen;
@@ -186,7 +178,7 @@ inline std::unique_ptr<learner> make_model(model_kind kind, const demo_options& 
     training_plan plan{.name = result.name, .order = {.seed = o.seed, .tokens = o.tokens, .word_dropout = o.word_dropout}, .checkpoint = o.out / "training" / (result.name + ".checkpoint")};
     settings tried;
     settle(plan, kind, o, data, tried);
-    const auto record = train(*model, data.train, data.rules.fields, plan, data.held_out.part(0, std::min<std::size_t>(data.held_out.count, 2000)));
+    const auto record = train(*model, data.train.all, data.rules.fields, plan, data.train.watched);
     result.training_seconds = record.seconds;
     result.curve = record.curve;
     result.chosen = {{"learning rate", fmt::format("{:g}", plan.rate)}, {"passes", fmt::format("{:g}", plan.order.passes)}, {"updates", wording::count(static_cast<double>(model->steps()))}};
@@ -209,7 +201,7 @@ inline void demo(const demo_options& o, std::ostream& out) {
     r.data = data.description;
     r.machine = machine();
     r.run = {{"seed", std::to_string(o.seed)}, {"vocabulary", wording::count(static_cast<double>(data.rules.vocabulary))}, {"tokens of a post at most", std::to_string(most_tokens)},
-             {"tokens in a batch", wording::count(o.tokens)}, {"words left out in training", wording::percent(o.word_dropout)}, {"posts held out to choose by", wording::count(data.held_out.count)}};
+             {"tokens in a batch", wording::count(o.tokens)}, {"words left out in training", wording::percent(o.word_dropout)}, {data.train.by_age ? "newest posts held out to choose by" : "posts held out to choose by", wording::count(data.train.held_out.count)}};
     const auto baseline = detail::make_model(model_kind::baseline, o, data, r.baseline);
     const auto classifier = detail::make_model(model_kind::classifier, o, data, r.classifier);
 

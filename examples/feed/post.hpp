@@ -29,6 +29,7 @@ struct post {
 struct column {
     std::string name;
     int kinds = 0;  ///< 0 = a number; else a category in [0, kinds)
+    bool age = false;  ///< a number that is the less the later the post was written
 
     bool is_category() const { return kinds > 0; }
 };

@@ -31,7 +31,7 @@ inline columns real_columns() {
     columns all;
     const char* const names[] = {"hour_utc", "weekday", "age_quarters", "is_self", "has_thumbnail", "has_link_flair", "has_author_flair",
                                  "log_domain_rows", "log_subreddit_rows", "title_words", "selftext_words", "ascii_fraction"};
-    for (std::size_t c = 0; c < metadata_columns; ++c) all[c].name = names[c];
+    for (std::size_t c = 0; c < metadata_columns; ++c) all[c] = {.name = names[c], .age = names[c] == std::string_view("age_quarters")};
     return all;
 }
 

@@ -1,7 +1,8 @@
 /// The learning rate and the number of passes that suit a model, chosen by short trainings.
 ///
-/// Every candidate learns on the same share of the training posts and is judged by its log-loss on held-out ones, which are
-/// 5 % of the training part. The test posts have no part in it.
+/// Every candidate learns from the same posts and is judged by how it ranks held-out ones (hold_out.hpp): by its AUC, as the
+/// models are compared in the end. The log-loss of newer posts would blame a candidate, beside its order, for a share of
+/// positives that has changed. The test posts have no part in it.
 #pragma once
 
 #include <feed/batches.hpp>
@@ -39,22 +40,22 @@ inline search_space usual_space(model_kind kind) {
 /// Sets rate and passes of the plan; `tried` gets a line a candidate.
 inline void choose(training_plan& plan, model_kind kind, const model_shape& shape, const post_source& posts, const field_levels& fields, const post_source& held_out,
                    const search_space& space, settings& tried, bool show = true) {
-    const auto loss_of = [&](const training_plan& candidate, const post_source& on) {
+    const auto auc_of = [&](const training_plan& candidate, const post_source& on) {
         const auto model = make_learner(kind, shape);
         try {
             train(*model, on, fields, candidate, {}, show);
-            const double loss = score_all(*model, held_out, fields).log_loss();
-            tried.emplace_back(candidate.name, fmt::format("log-loss {:.4f}", loss));
-            return loss;
+            const auto scored = score_all(*model, held_out, fields);
+            tried.emplace_back(candidate.name, fmt::format("AUC {}, log-loss {:.4f}", wording::fixed(scored.auc(), 4), scored.log_loss()));
+            return scored.auc();
         } catch (const heed::value_error&) {                // gradients or logits that are no numbers any more
             tried.emplace_back(candidate.name, "diverged");
-            return std::numeric_limits<double>::infinity();
+            return -std::numeric_limits<double>::infinity();
         }
     };
-    const auto least_of = [&](const std::vector<double>& values, const auto& try_one) {
-        double best = values.front(), least = std::numeric_limits<double>::infinity();
+    const auto best_of = [&](const std::vector<double>& values, const auto& try_one) {
+        double best = values.front(), most = -std::numeric_limits<double>::infinity();
         for (const double value : values)
-            if (const double loss = try_one(value); loss < least) best = value, least = loss;
+            if (const double auc = try_one(value); auc > most) best = value, most = auc;
         return best;
     };
     training_plan candidate = plan;
@@ -62,19 +63,19 @@ inline void choose(training_plan& plan, model_kind kind, const model_shape& shap
     candidate.points = 1;
     const std::size_t few = std::min(posts.count, std::max(space.least, static_cast<std::size_t>(space.share * static_cast<double>(posts.count))));
     if (space.rates.size() > 1)
-        plan.rate = least_of(space.rates, [&](double rate) {
+        plan.rate = best_of(space.rates, [&](double rate) {
             candidate.rate = rate;
             candidate.order.passes = 1;
             candidate.name = fmt::format("{}: rate {:g} on {} posts", plan.name, rate, wording::count(few));
-            return loss_of(candidate, posts.part(0, few));
+            return auc_of(candidate, posts.part(0, few));
         });
     else plan.rate = space.rates.front();
     if (space.passes.size() > 1)
-        plan.order.passes = least_of(space.passes, [&](double passes) {
+        plan.order.passes = best_of(space.passes, [&](double passes) {
             candidate.rate = plan.rate;
             candidate.order.passes = passes;
             candidate.name = fmt::format("{}: {:g} passes with rate {:g}", plan.name, passes, plan.rate);
-            return loss_of(candidate, posts);
+            return auc_of(candidate, posts);
         });
     else plan.order.passes = space.passes.front();
 }
