@@ -15,7 +15,7 @@ namespace detail {
 template <class T, class... Items, class Names>
 void size_for(tensor<T, Items...>& to, const statement<Names>& sizes) {
     index wanted[sizeof...(Items) + 1];
-    item_sizes(axes<Items...>{}, sizes, wanted);
+    sizes.of_items(item_places<axes<Items...>, Names>, sizeof...(Items), wanted);
     to.resize(wanted, sizes.offsets, sizes.segments);
 }
 

@@ -67,12 +67,6 @@ template <class T, class Node> inline constexpr bool passes_on = std::is_same_v<
 
 template <class Items, class Node> using statement_names = lists::unite<lists::names<Items>, mentioned_by<Node>>;
 
-/// The sizes of an item list, as memory that is yet to be allocated has them.
-template <class... Items, class Names>
-void item_sizes(axes<Items...>, const statement<Names>& sizes, index* out) {
-    static_cast<void>(((*out++ = item_size<Items>(sizes)), ...));
-}
-
 /// Runs a statement whose sizes are known, through a temporary where the destination is read elsewhere than it is written.
 template <class Backend, class T, int R, class Items, class Node, class Names>
 void run_statement(const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
@@ -119,24 +113,13 @@ void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state 
         if (state == destination::just_made)
             (static_cast<void>(sizes.template of<lists::last<lists::names<axes<Items>>>>()), ...);
         const auto now = to.memory();
-        int n = 0;
-        (([&] {
-             if constexpr (is_ragged<Items>) {
-                 if (!sizes.template knows<typename Items::inner>()) sizes.template take_ragged<Items>(now.offsets, now.segments);
-                 else if (!sizes.offsets) throw_ragged_meets_plain(axis_name<typename Items::inner>(), sizes.template of<typename Items::inner>());
-             } else if (!sizes.template knows<Items>()) sizes.template take<Items>(now.size[n]);
-             else if (sizes.template of<Items>() == varies) throw_ragged_meets_plain(axis_name<Items>(), now.size[n]);
-             ++n;
-         }()),
-         ...);
-        index wanted[sizeof...(Items) + 1];
-        item_sizes(items{}, sizes, wanted);
-        bool fits = true;
-        for (int i = 0; i < static_cast<int>(sizeof...(Items)); ++i) fits = fits && wanted[i] == now.size[i];
-        if constexpr (ragged_items<Items...> > 0)
-            fits = fits && sizes.segments == now.segments && std::memcmp(sizes.offsets, now.offsets, sizeof(index) * static_cast<std::size_t>(now.segments + 1)) == 0;
+        constexpr const item_place* places = item_places<items, statement_names<items, Node>>;
+        sizes.take_missing(places, items::size, now.size, now.offsets, now.segments);
+        index wanted[items::size + 1];
+        sizes.of_items(places, items::size, wanted);
+        const bool fits = std::equal(wanted, wanted + items::size, now.size) && (ragged_items<Items...> == 0 || sizes.same_lengths(now.offsets, now.segments));
         if (!fits && shares(node, now, items{}) != sharing::none) {
-            tensor<T, Items...> fresh;
+            tensor<T, Items...> fresh;                  // what is read of the destination must stay until it has been read
             fresh.resize(wanted, sizes.offsets, sizes.segments);
             run_statement<Backend>(fresh.memory(), items{}, node, sizes, update::set);
             to = std::move(fresh);

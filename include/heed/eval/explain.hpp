@@ -200,12 +200,7 @@ plan explain(const X& x) {
         using T = detail::settled<typename node_type::element_type>;
         detail::statement<detail::statement_names<items, node_type>> sizes;
         sizes.take_from(node);
-        detail::strided<T, items::size> to;
-        detail::index wanted[items::size + 1];
-        detail::item_sizes(items{}, sizes, wanted);
-        detail::index step = 1;
-        for (int i = items::size; i-- > 0; step *= wanted[i]) to.size[i] = wanted[i], to.stride[i] = step;
-        to.offsets = sizes.offsets, to.segments = sizes.segments;
+        const auto to = detail::dense_memory<T>(items{}, sizes);
         detail::assign_node(record, to, items{}, node, sizes, std::false_type());
     }
     return record.result();

@@ -1,87 +1,12 @@
-/// From names to slots: the sizes of a statement's axes, and the lowering of an expression's tree.
+/// From names to slots: the lowering of an expression's tree.
 #pragma once
 
 #include <heed/eval/interval.hpp>
-#include <heed/expr/axes.hpp>
+#include <heed/eval/statement.hpp>
 #include <heed/expr/lengths.hpp>
 #include <heed/expr/random.hpp>
 
-#include <cstring>
-
 namespace heed::inline HEED_TARGET::detail {
-
-/// In one statement an axis has one size. `varies` stands for the inner axis of a ragged pair, whose sizes are in `offsets`.
-inline constexpr index unknown = -1, varies = -2;
-
-template <class Names>
-struct statement {
-    index size[Names::size > 0 ? Names::size : 1];
-    const index* offsets = nullptr;
-    index segments = 0;
-    int batch = -1;                          // the place of the ragged pair's outer axis
-
-    statement() {
-        for (index& s : size) s = unknown;
-        fix_static(Names{});
-    }
-    template <class... A> void fix_static(axes<A...>) {
-        static_cast<void>(((size[lists::place<A, Names>] = A::extent >= 0 ? A::extent : unknown), ...));
-    }
-    template <class A> index of() const {
-        const index s = size[lists::place<A, Names>];
-        if (s == unknown) throw_size_unknown(axis_name<A>());
-        return s;
-    }
-    template <class A> bool knows() const { return size[lists::place<A, Names>] != unknown; }
-
-    template <class A> void take(index given) {
-        index& s = size[lists::place<A, Names>];
-        if (s == unknown) s = given;
-        else if (s == varies) throw_ragged_meets_plain(axis_name<A>(), given);
-        else if (s != given) throw_sizes_differ(axis_name<A>(), s, given);
-    }
-    template <class A> void take_ragged(const index* bounds, index count) {
-        index& s = size[lists::place<typename A::inner, Names>];
-        if (s >= 0) throw_ragged_meets_plain(axis_name<typename A::inner>(), s);
-        s = varies;
-        take<typename A::outer>(count);
-        if (!offsets) offsets = bounds, segments = count, batch = lists::place<typename A::outer, Names>;
-        else if (segments != count) throw_sizes_differ(axis_name<typename A::outer>(), segments, count);
-        else if (offsets != bounds && std::memcmp(offsets, bounds, sizeof(index) * static_cast<std::size_t>(count + 1)) != 0)
-            throw_lengths_differ(axis_name<typename A::inner>());
-    }
-    /// The sizes that memory under these items has.
-    template <class... Items, int Rank, class T> void take_memory(const strided<T, Rank>& memory, axes<Items...>) {
-        [[maybe_unused]] int n = 0;
-        (([&] {
-             if constexpr (is_ragged<Items>) take_ragged<Items>(memory.offsets, memory.segments);
-             else take<Items>(memory.size[n]);
-             ++n;
-         }()),
-         ...);
-    }
-    template <class Node> void take_from(const Node& node) {
-        if constexpr (is_leaf<Node>) take_memory(node.memory(), typename Node::items{});
-        else visit_operands(node, [&self = *this](const auto& x) { self.take_from(x); });
-        if constexpr (requires { node.take_gathered(*this); }) node.take_gathered(*this);
-    }
-};
-
-/// Calls f with each operand of a node.
-template <class Node>
-void visit_operands(const Node& node, auto&& f) {
-    if constexpr (requires { node.table; node.ids; }) {
-        visit_operands_of_gather(node, f);
-    } else if constexpr (requires { node.condition; }) f(node.condition), f(node.yes), f(node.no);
-    else if constexpr (requires { node.left; node.right; }) f(node.left), f(node.right);
-    else if constexpr (requires { node.x; node.y; }) f(node.x), f(node.y);
-    else if constexpr (requires { node.x; }) f(node.x);
-}
-template <class Node>
-void visit_operands_of_gather(const Node& node, auto&& f) {
-    f(node.table);
-    f(node.ids);
-}
 
 /// Every axis that a statement mentions, summed ones included.
 template <class Node> struct mentioned { using type = typename Node::names; };
@@ -102,17 +27,12 @@ template <class X> struct mentioned<uniform_node<X>> : mentioned<X> {};
 template <class Node> using mentioned_by = typename mentioned<Node>::type;
 
 /// A leaf's strides by slot.
-template <class Slots, class Low, class T, class... Items, int Rank>
-void place_strides(Low& low, const strided<T, Rank>& memory, axes<Items...>) {
-    [[maybe_unused]] int n = 0;
-    (([&] {
-         if constexpr (is_ragged<Items>) {
-             low.per_row = memory.stride[n];
-             if constexpr (lists::has<typename Items::inner, Slots>) low.stride[lists::place<typename Items::inner, Slots>] = memory.stride[n];
-         } else if constexpr (lists::has<Items, Slots>) low.stride[lists::place<Items, Slots>] = memory.stride[n];
-         ++n;
-     }()),
-     ...);
+template <class Slots, class Low, class T, class Items, int Rank>
+void place_strides(Low& low, const strided<T, Rank>& memory, Items) {
+    constexpr bool may_be_ragged = requires { low.per_row; };
+    index none = 0, *per_row = &none;
+    if constexpr (may_be_ragged) per_row = &low.per_row;
+    place_strides(memory.stride, item_places<Items, Slots>, Rank, low.stride, *per_row);
 }
 template <class Slots, class Names> inline constexpr unsigned slot_mask = 0;
 template <class Slots, class... A> inline constexpr unsigned slot_mask<Slots, axes<A...>> = (0u | ... | (lists::has<A, Slots> ? 1u << lists::place<A, Slots> : 0u));

@@ -6,18 +6,13 @@
 /// A tree is asked through a context C, which says what a value is: a number, or a vector of them along slot C::lane.
 #pragma once
 
+#include <heed/eval/loops.hpp>
 #include <heed/expr/reduce.hpp>
 #include <heed/random.hpp>
 
 #include <cstring>
 
 namespace heed::inline HEED_TARGET::lowered {
-
-using detail::index;
-
-inline constexpr int most_slots = 8;
-/// The lane slot of a context that has none.
-inline constexpr int no_lane = 31;
 
 enum class kind { mask, integer, floating };
 template <class T> inline constexpr kind kind_of = is_mask<T> ? kind::mask : is_integer<T> ? kind::integer : kind::floating;
@@ -67,8 +62,8 @@ struct leaf {
         if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
         else return C::same(*here);
     }
-    bool rides(int outer, int inner) const { return !(Slots >> inner & 1) ? !(Slots >> outer & 1) : stride[outer] == 0 && per_row == stride[inner]; }
-    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
+    static constexpr int walk_count = 1;
+    void walks(walk*& out) const { *out++ = {Slots, stride, per_row}; }
     void reductions(auto&&) const {}
 };
 
@@ -85,8 +80,8 @@ struct place {
         if constexpr (Slot == C::lane) return C::count_from(p.lane);
         else return C::count(here);
     }
-    bool rides(int outer, int inner) const { return Slot != outer && Slot != inner; }
-    bool joins(int s, int into, index) const { return Slot != s && Slot != into; }
+    static constexpr int walk_count = 1;
+    void walks(walk*& out) const { *out++ = {slots, nullptr, 0}; }
     void reductions(auto&&) const {}
 };
 
@@ -104,8 +99,8 @@ struct lengths {
         if constexpr (Slot == C::lane) return C::differences(here + p.lane, p.count);
         else return C::count(here[1] - here[0]);
     }
-    bool rides(int outer, int) const { return Slot != outer; }
-    bool joins(int s, int into, index) const { return Slot != s && Slot != into; }
+    static constexpr int walk_count = 1;
+    void walks(walk*& out) const { *out++ = {slots, nullptr, 0}; }
     void reductions(auto&&) const {}
 };
 
@@ -128,8 +123,8 @@ struct offset {
         else if (stride[C::lane] == 1) return C::count_from(here + p.lane);
         else return C::count(here) + C::count_from(p.lane) * C::count(stride[C::lane]);
     }
-    bool rides(int outer, int inner) const { return !(Slots >> inner & 1) ? !(Slots >> outer & 1) : stride[outer] == 0 && per_row == stride[inner]; }
-    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
+    static constexpr int walk_count = 1;
+    void walks(walk*& out) const { *out++ = {Slots, stride, per_row}; }
     void reductions(auto&&) const {}
 };
 
@@ -147,8 +142,8 @@ struct uniform {
         const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0});
         return C::uniform({mixed[0], mixed[1]}, x.template get<C>(p));
     }
-    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    static constexpr int walk_count = X::walk_count;
+    void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
@@ -166,8 +161,8 @@ struct constant {
         else if constexpr (K == kind::integer) return C::count(static_cast<index>(value));
         else return C::same(value != 0);
     }
-    bool rides(int, int) const { return true; }
-    bool joins(int, int, index) const { return true; }
+    static constexpr int walk_count = 0;
+    void walks(walk*&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -230,8 +225,8 @@ struct gathered {
         } else if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
         else return C::same(*here);
     }
-    bool rides(int outer, int inner) const { return !(Slots >> outer & 1) && !(Slots >> inner & 1) && ids.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into] && ids.joins(s, into, size); }
+    static constexpr int walk_count = Ids::walk_count + 1;
+    void walks(walk*& out) const { *out++ = {Slots, stride, 0}, ids.walks(out); }
     void reductions(auto&&) const {}
 };
 
@@ -244,8 +239,8 @@ struct accumulated {
 
     template <int> [[gnu::always_inline]] void seek(const index*, index) {}
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
-    bool rides(int, int) const { return true; }
-    bool joins(int, int, index) const { return true; }
+    static constexpr int walk_count = 0;
+    void walks(walk*&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -265,8 +260,8 @@ struct unary {
 
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
-    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    static constexpr int walk_count = X::walk_count;
+    void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
@@ -280,8 +275,8 @@ struct converted {
 
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
-    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    static constexpr int walk_count = X::walk_count;
+    void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
@@ -306,8 +301,8 @@ struct binary {
         else if constexpr (std::is_same_v<Op, operations::divide> && K == kind::integer) return C::divide(a, b);
         else return Op::apply(a, b);
     }
-    bool rides(int outer, int inner) const { return left.rides(outer, inner) && right.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return left.joins(s, into, size) && right.joins(s, into, size); }
+    static constexpr int walk_count = L::walk_count + R::walk_count;
+    void walks(walk*& out) const { left.walks(out), right.walks(out); }
     [[gnu::always_inline]] void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
 };
@@ -329,8 +324,8 @@ struct choice {
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
         return C::choose(condition.template get<C>(p), convert<C, K, L::result>(yes.template get<C>(p)), convert<C, K, R::result>(no.template get<C>(p)));
     }
-    bool rides(int outer, int inner) const { return condition.rides(outer, inner) && yes.rides(outer, inner) && no.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return condition.joins(s, into, size) && yes.joins(s, into, size) && no.joins(s, into, size); }
+    static constexpr int walk_count = M::walk_count + L::walk_count + R::walk_count;
+    void walks(walk*& out) const { condition.walks(out), yes.walks(out), no.walks(out); }
     [[gnu::always_inline]] void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
 };
@@ -347,8 +342,8 @@ struct reduction {
 
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
-    bool rides(int outer, int inner) const { return x.rides(outer, inner); }
-    bool joins(int s, int into, index size) const { return x.joins(s, into, size); }
+    static constexpr int walk_count = X::walk_count;
+    void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f), f(*this); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f), f(*this); }
 };
@@ -371,120 +366,7 @@ struct target {
         here = base + row * per_row;
         here += steps<(Lane < most_slots ? 255u & ~(1u << (Lane % most_slots)) : 255u)>(at, stride);
     }
-    bool rides(int outer, int inner) const { return stride[outer] == 0 && per_row == stride[inner]; }
-    bool joins(int s, int into, index size) const { return stride[s] == size * stride[into]; }
+    walk walks() const { return {255u, stride, per_row}; }
 };
-
-/// The loops of a row program: slots [0, outer) are its rows, [outer, slots) what is reduced over, or the one that an
-/// elementwise tree runs along.
-struct loops {
-    int slots = 0, outer = 0;
-    index size[most_slots] = {};
-    int segment = -1, within = -1;          // the slots of a ragged pair that must be walked sequence by sequence
-    const index* offsets = nullptr;
-    bool reduces = false;
-
-    index segments() const { return size[segment]; }
-    index length(index s) const { return offsets[s + 1] - offsets[s]; }
-};
-
-/// What of a row program's shape is known while it compiles: the slot that lanes run along; whether it is the last beside
-/// the row (by columns) or of the row; whether the row itself is written; how many slots there are, and are not reduced over.
-template <int Lane, bool ByColumns, bool WritesInner, int Slots, int Outer>
-struct row_shape {
-    static constexpr int lane = Lane, last = Slots > 0 ? Slots - 1 : 0, outer = Outer;
-    static constexpr bool by_columns = ByColumns, writes_inner = WritesInner;
-};
-
-/// Fewer, longer loops: a ragged pair that nothing takes apart becomes one loop over its rows, neighbours that every
-/// operand steps through as one are joined. Slots [first, last) only.
-template <class Tree, class Target>
-void simplify(loops& l, const Tree& tree, const Target& target) {
-    if (l.segment >= 0 && l.within >= 0 && (l.segment < l.outer) == (l.within < l.outer) && tree.rides(l.segment, l.within) && target.rides(l.segment, l.within)) {
-        l.size[l.within] = l.offsets[l.size[l.segment]];
-        l.size[l.segment] = 1;
-        l.segment = l.within = -1;
-    }
-    const auto join = [&](int first, int last) {
-        int into = last - 1;
-        for (int s = last - 2; s >= first; --s) {
-            if (l.size[s] == 1 && s != l.segment) continue;
-            const bool fixed = s == l.segment || s == l.within || into == l.segment || into == l.within;
-            if (!fixed && tree.joins(s, into, l.size[into]) && target.joins(s, into, l.size[into])) {
-                l.size[into] *= l.size[s];
-                l.size[s] = 1;
-            } else into = s;
-        }
-    };
-    if (l.reduces) join(0, l.outer), join(l.outer, l.slots);
-    else join(0, l.slots);
-}
-
-/// A place among some of the loops: its position along every slot, and the rows before its ragged sequence.
-struct cursor {
-    index at[most_slots] = {};
-    index row = 0;
-};
-
-/// How many places slots [first, last) have together; a ragged pair among them counts its rows.
-inline index count_places(const loops& l, int first, int last) {
-    index n = 1;
-    for (int s = first; s < last; ++s) {
-        if (s == l.within && l.segment >= first && l.segment < last) n *= l.offsets[l.segments()];
-        else if (s == l.segment && l.within >= first && l.within < last) continue;
-        else if (s == l.within) continue;                     // its length follows from a segment that is fixed elsewhere
-        else n *= l.size[s];
-    }
-    return n;
-}
-
-/// The place with a number, counted with the last slot the fastest.
-inline void find_place(const loops& l, int first, int last, index number, cursor& c) {
-    const bool pair = l.segment >= first && l.segment < last && l.within >= first && l.within < last;
-    for (int s = last - 1; s >= first; --s) {
-        if (pair && s == l.segment) continue;
-        const index size = pair && s == l.within ? l.offsets[l.segments()] : l.size[s];
-        if (size == 1 && !pair) { c.at[s] = 0; continue; }
-        const index here = number % size;
-        number /= size;
-        if (pair && s == l.within) {
-            index low = 0, high = l.segments();
-            while (high - low > 1) {
-                const index middle = low + (high - low) / 2;
-                (l.offsets[middle] <= here ? low : high) = middle;
-            }
-            c.at[l.segment] = low;
-            c.at[s] = here - l.offsets[low];
-            c.row = l.offsets[low];
-        } else c.at[s] = here;
-    }
-    if (!pair && l.segment >= first && l.segment < last) c.row = l.offsets[c.at[l.segment]];
-}
-
-/// The place after one, in the order of find_place.
-inline void next_place(const loops& l, int first, int last, cursor& c) {
-    const bool pair = l.segment >= first && l.segment < last && l.within >= first && l.within < last;
-    for (int s = last - 1; s >= first; --s) {
-        if (pair && s == l.segment) continue;
-        if (pair && s == l.within) {
-            if (++c.at[s] < l.length(c.at[l.segment])) return;
-            c.at[s] = 0;
-            index& segment = c.at[l.segment];
-            while (++segment < l.segments() && l.length(segment) == 0) {}
-            const bool more = segment < l.segments();
-            if (!more)
-                for (segment = 0; segment + 1 < l.segments() && l.length(segment) == 0;) ++segment;
-            c.row = l.offsets[segment];
-            if (more) return;
-        } else {
-            if (++c.at[s] < l.size[s]) {
-                if (s == l.segment) c.row = l.offsets[c.at[s]];
-                return;
-            }
-            c.at[s] = 0;
-            if (s == l.segment) c.row = l.offsets[0];
-        }
-    }
-}
 
 }  // namespace heed::inline HEED_TARGET::lowered

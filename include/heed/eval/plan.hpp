@@ -50,28 +50,23 @@ void check_ids(const strided<const std::int32_t, R>& ids, index rows, std::strin
     }
 }
 
-/// The size of an item in a statement: of a ragged one, its rows.
-template <class Item, class Names>
-index item_size(const statement<Names>& sizes) {
-    if constexpr (is_ragged<Item>) return sizes.offsets[sizes.segments];
-    else {
-        const index size = sizes.template of<Item>();
-        if (size == varies) throw shape_error("axis " + std::string(axis_name<Item>()) + " is ragged: a result over it needs its batch as well");
-        return size;
-    }
+/// The layout of dense memory over items.
+template <class T, class Items, class Names>
+strided<T, Items::size> dense_memory(Items, const statement<Names>& sizes) {
+    strided<T, Items::size> m;
+    sizes.of_items(item_places<Items, Names>, Items::size, m.size);
+    index step = 1;
+    for (int n = Items::size; n-- > 0; step *= m.size[n]) m.stride[n] = step;
+    m.offsets = sizes.offsets;
+    m.segments = sizes.segments;
+    return m;
 }
 
 /// Dense memory for a result of these items, from the executor.
-template <class T, class... Items, class Exec, class Names>
-strided<T, sizeof...(Items)> temporary_memory(Exec& exec, axes<Items...>, const statement<Names>& sizes) {
-    strided<T, sizeof...(Items)> m;
-    int n = 0;
-    ((m.size[n] = item_size<Items>(sizes), ++n), ...);
-    index step = 1;
-    for (; n-- > 0; step *= m.size[n]) m.stride[n] = step;
-    m.offsets = sizes.offsets;
-    m.segments = sizes.segments;
-    m.data = exec.template temporary<T>(step);
+template <class T, class Items, class Exec, class Names>
+strided<T, Items::size> temporary_memory(Exec& exec, Items, const statement<Names>& sizes) {
+    auto m = dense_memory<T>(Items{}, sizes);
+    m.data = exec.template temporary<T>(m.count());
     return m;
 }
 
@@ -131,25 +126,10 @@ auto sum_of_product(const contraction<T, X, Y, axes<A...>>& e) {
 }
 
 /// Loops over slots, with their sizes.
-template <class... Slot, class Names>
-lowered::loops make_loops(axes<Slot...>, int outer, const statement<Names>& sizes) {
-    static_assert(sizeof...(Slot) <= lowered::most_slots, "heed: a statement has at most eight axes");
-    lowered::loops l;
-    (([&] {
-         const index size = sizes.template of<Slot>();
-         if (size == varies) {
-             if (l.within >= 0) throw shape_error("two inner axes of ragged pairs in one result: " + std::string(axis_name<Slot>()));
-             l.within = l.slots;
-             l.offsets = sizes.offsets;
-         } else l.size[l.slots] = size;
-         if (sizes.batch == lists::place<Slot, Names>) l.segment = l.slots;
-         ++l.slots;
-     }()),
-     ...);
-    if (l.within < 0 || l.segment < 0) l.segment = l.within = -1;
-    if (l.slots == 0) l.size[l.slots++] = 1;
-    l.outer = outer < l.slots ? outer : l.slots - 1;
-    return l;
+template <class Slots, class Names>
+lowered::loops make_loops(Slots, int outer, const statement<Names>& sizes) {
+    static_assert(Slots::size <= lowered::most_slots, "heed: a statement has at most eight axes");
+    return sizes.loops_over(item_places<Slots, Names>, Slots::size, outer);
 }
 
 /// A row program, or an elementwise tree: the general case.
@@ -250,15 +230,8 @@ struct slot_numbers {
             const index size = s == l.within ? l.offsets[l.segments()] : l.size[s], here = number % size;
             number /= size;
             if (s == l.within) {
-                index low = 0, high = l.segments();
-                while (high - low > 1) {
-                    const index middle = low + (high - low) / 2;
-                    (l.offsets[middle] <= here ? low : high) = middle;
-                }
-                c.at[l.segment] = low;
-                c.at[s] = here - l.offsets[low];
-                c.row = l.offsets[low];
-                if (i == count - 1) run = l.offsets[low + 1] - here;
+                lowered::find_row(l, here, c);
+                if (i == count - 1) run = l.length(c.at[l.segment]) - c.at[s];
             } else {
                 c.at[s] = here;
                 if (i == count - 1) run = size - here;

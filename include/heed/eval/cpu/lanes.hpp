@@ -37,7 +37,7 @@ struct lanes {
         }
         return pick(p, stride, n);
     }
-    template <class T> static register_of<T> pick(const T* p, index stride, int n) {
+    template <class T> [[gnu::noinline]] static register_of<T> pick(const T* p, index stride, int n) {
         if constexpr (is_mask<T>) {
             bool chosen[width] = {};
             for (int i = 0; i < n; ++i) chosen[i] = p[i * stride];
@@ -54,7 +54,7 @@ struct lanes {
 
     HEED_INLINE static integer count(index n) { return integer(static_cast<whole>(n)); }
     HEED_INLINE static integer count_from(index n) { return integer(static_cast<whole>(n)) + integer::iota(); }
-    static integer differences(const index* p, int n) {
+    [[gnu::noinline]] static integer differences(const index* p, int n) {
         whole chosen[width] = {};
         for (int i = 0; i < n; ++i) chosen[i] = static_cast<whole>(p[i + 1] - p[i]);
         return integer::load(chosen);
@@ -79,7 +79,7 @@ struct lanes {
         return select(mask_cast<std::int32_t>(m), a, b);
     }
     HEED_INLINE static truth choose(truth m, truth a, truth b) { return (m & a) | ((!m) & b); }
-    static integer divide(integer a, integer b) {
+    [[gnu::noinline]] static integer divide(integer a, integer b) {
         whole x[width], y[width];
         a.store(x);
         b.store(y);
@@ -88,7 +88,7 @@ struct lanes {
     }
 
     /// A number in [0, 1) for each place: Philox on all lanes at once.
-    static floating uniform(philox_key key, integer places) {
+    [[gnu::noinline]] static floating uniform(philox_key key, integer places) {
         whole place[width];
         places.store(place);
         std::uint32_t c0[width], c1[width], c2[width], c3[width];

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <utility>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -28,9 +27,18 @@ inline int thread_count() {
 /// one thread: waking another costs more.
 inline constexpr double parallel_threshold = 1e6;
 
+/// A loop's body without its type, so that the loops below are compiled once and not for every body.
+struct loop_body {
+    void (*run)(const void* body, std::ptrdiff_t i);
+    const void* body;
+    template <class F>
+    explicit loop_body(const F& f) : run([](const void* it, std::ptrdiff_t i) { (*static_cast<const F*>(it))(i); }), body(&f) {}
+    void operator()(std::ptrdiff_t i) const { run(body, i); }
+};
+
 /// f(i) for each i of 0 to count, in any order, on all threads; indices are handed out one by one, as threads get free.
 /// If calls throw, no further index is started, and one of the exceptions is thrown again here.
-template <class F> void parallel_for(std::ptrdiff_t count, F&& f) {
+inline void run_in_parallel(std::ptrdiff_t count, loop_body f) {
 #if defined(_OPENMP)
     if (count > 1 && thread_count() > 1) {
         std::exception_ptr failure;
@@ -57,12 +65,15 @@ template <class F> void parallel_for(std::ptrdiff_t count, F&& f) {
     for (std::ptrdiff_t i = 0; i < count; ++i) f(i);
 }
 
+template <class F> void parallel_for(std::ptrdiff_t count, const F& f) { run_in_parallel(count, loop_body(f)); }
+
 /// The same, on one thread where count times cost (floating-point operations of one call, roughly) is not worth more.
-template <class F> void parallel_for(std::ptrdiff_t count, double cost, F&& f) {
+template <class F> void parallel_for(std::ptrdiff_t count, double cost, const F& f) {
+    const loop_body body(f);
     if (static_cast<double>(count) * cost < parallel_threshold) {
-        for (std::ptrdiff_t i = 0; i < count; ++i) f(i);
+        for (std::ptrdiff_t i = 0; i < count; ++i) body(i);
     } else {
-        parallel_for(count, std::forward<F>(f));
+        run_in_parallel(count, body);
     }
 }
 

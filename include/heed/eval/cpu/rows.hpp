@@ -18,29 +18,41 @@ namespace row_programs {
 /// Elements that one call of a parallel loop takes at least.
 inline constexpr index grain = 8192;
 
+/// A reduction as bytes: reductions whose operands have one type and the same bytes are the same.
+struct reduced_operand {
+    const void* kind;
+    const void* bytes;
+    std::size_t size;
+};
+template <class Reduction> inline constexpr char reduction_kind = 0;
+
 /// Which earlier reduction a reduction repeats; its own number where none.
+[[gnu::noinline]] inline void find_repeats(const reduced_operand* operands, int count, int* same_as) {
+    for (int later = 0; later < count; ++later) {
+        same_as[later] = later;
+        for (int earlier = 0; earlier < later && same_as[later] == later; ++earlier)
+            if (operands[later].kind && operands[later].kind == operands[earlier].kind && std::memcmp(operands[later].bytes, operands[earlier].bytes, operands[later].size) == 0)
+                same_as[later] = same_as[earlier];
+    }
+}
+template <class Op, class X> struct repeatable {};
 template <class Tree>
 void find_repeats(const Tree& tree, int* same_as) {
-    tree.reductions([&](const auto& later) { same_as[later.number] = later.number; });
-    tree.reductions([&](const auto& later) {
-        tree.reductions([&](const auto& earlier) {
-            using one = std::remove_cvref_t<decltype(later)>;
-            using other = std::remove_cvref_t<decltype(earlier)>;
-            if constexpr (one::number > other::number && std::is_same_v<decltype(later.x), decltype(earlier.x)> &&
-                          std::is_same_v<typename one::operation, typename other::operation>) {
-                if (same_as[one::number] == one::number && std::memcmp(&later.x, &earlier.x, sizeof(later.x)) == 0) same_as[one::number] = same_as[other::number];
-            }
-        });
+    reduced_operand operands[Tree::reduction_count + 1] = {};         // a number that no reduction has stays empty
+    tree.reductions([&](const auto& r) {
+        using R = std::remove_cvref_t<decltype(r)>;
+        operands[R::number] = {&reduction_kind<repeatable<typename R::operation, decltype(r.x)>>, &r.x, sizeof(r.x)};
     });
+    find_repeats(operands, Tree::reduction_count, same_as);
 }
 
 /// The places of a row along inner slots before `last`, where a ragged sequence's length may follow from the row.
-inline index count_inner(const lowered::loops& l, const lowered::cursor& row, int last) {
+[[gnu::noinline]] inline index count_inner(const lowered::loops& l, const lowered::cursor& row, int last) {
     index n = lowered::count_places(l, l.outer, last);
     if (l.within >= l.outer && l.within < last && l.segment < l.outer) n *= l.length(row.at[l.segment]);
     return n;
 }
-inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c, int last) {
+[[gnu::noinline]] inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c, int last) {
     if (l.within >= l.outer && l.segment < l.outer) {
         for (int s = last - 1; s >= l.outer; --s) {
             const index size = s == l.within ? l.length(c.at[l.segment]) : l.size[s];
@@ -58,7 +70,7 @@ struct inner_loops {
 };
 
 /// Elements of a row, all inner loops together.
-inline double row_elements(const lowered::loops& l, const lowered::cursor& c) {
+[[gnu::noinline]] inline double row_elements(const lowered::loops& l, const lowered::cursor& c) {
     double n = 1;
     for (int s = l.outer; s < l.slots; ++s) {
         if (s == l.within) n *= l.segment < l.outer ? static_cast<double>(l.length(c.at[l.segment])) : static_cast<double>(l.offsets[l.segments()]);
@@ -68,21 +80,20 @@ inline double row_elements(const lowered::loops& l, const lowered::cursor& c) {
     return n;
 }
 
-/// Two sums side by side over `length` lanes of a tree, from lane `first`.
+/// Two sums, which registers go to in turn, over `length` lanes of a tree from lane `first`.
 template <class C, class Op, class X>
 HEED_INLINE typename C::floating fold(const X& x, index first, index length, const void* reduced, typename C::floating sum) {
     using V = typename C::floating;
     constexpr int w = C::width;
     const V identity(static_cast<typename C::scalar>(Op::identity));
     V a = sum, b = identity;
-    index i = 0;
-    for (; i + 2 * w <= length; i += 2 * w) {
-        a = Op::combine(a, x.template get<C>(lowered::spot{first + i, w, reduced}));
-        b = Op::combine(b, x.template get<C>(lowered::spot{first + i + w, w, reduced}));
-    }
-    for (; i < length; i += w) {
+    for (index i = 0; i < length; i += w) {
         const int n = static_cast<int>(std::min<index>(w, length - i));
-        a = Op::combine(a, select(C::truth::first(n), x.template get<C>(lowered::spot{first + i, n, reduced}), identity));
+        V value = x.template get<C>(lowered::spot{first + i, n, reduced});
+        if (n < w) value = select(C::truth::first(n), value, identity);
+        const V together = Op::combine(a, value);
+        a = b;
+        b = together;
     }
     return Op::combine(a, b);
 }
@@ -114,10 +125,8 @@ template <class C, class Tree, class T>
 HEED_INLINE void write_lanes(const Tree& tree, const lowered::target<T>& out, index first, index length, const void* reduced) {
     constexpr int w = C::width;
     const index stride = out.stride[C::lane], last = first + length;
-    index i = first;
-    for (; i + w <= last; i += w) C::store(out.here + i * stride, stride, w, tree.template get<C>(lowered::spot{i, w, reduced}));
-    if (i < last) {
-        const int n = static_cast<int>(last - i);
+    for (index i = first; i < last; i += w) {
+        const int n = static_cast<int>(std::min<index>(w, last - i));
         C::store(out.here + i * stride, stride, n, tree.template get<C>(lowered::spot{i, n, reduced}));
     }
 }
@@ -245,7 +254,7 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
     }
 }
 
-inline void next_inner(const lowered::loops& l, lowered::cursor& c) {
+[[gnu::noinline]] inline void next_inner(const lowered::loops& l, lowered::cursor& c) {
     for (int s = l.slots - 1; s >= l.outer; --s) {
         if (l.segment >= l.outer && (s == l.within || s == l.segment)) return lowered::next_place(l, l.outer, s + 1, c);
         if (++c.at[s] < (s == l.within ? l.length(c.at[l.segment]) : l.size[s])) return;
@@ -327,7 +336,9 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
 template <bool Wide, class Shape, class Tree, class T>
 void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target) {
     using F = std::conditional_t<Wide, double, float>;
-    lowered::simplify(l, tree, target);
+    lowered::walk walks[Tree::walk_count + 1] = {target.walks()}, *last = walks + 1;
+    tree.walks(last);
+    lowered::simplify(l, walks, last);
     constexpr bool alone = Shape::outer == 0;
     if constexpr (Shape::by_columns) {
         // The lanes of one register belong to one sequence: where they would not, they run along the row.
