@@ -65,7 +65,7 @@ public:
             using key = typename Model::encoder_type::key;
             std::vector<double> unused;
             logits(one, unused);
-            const auto& last = trace_.encoder.blocks.back().attention;
+            const auto& last = trace_.encoder.blocks.back().attention.layer;
             const double scale = model_.encoder.blocks.back().attention.scale();
             const std::ptrdiff_t tokens = one.lengths.front();
             const view<const float, token, head, depth> q(last.q.data(), token{tokens});

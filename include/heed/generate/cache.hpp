@@ -102,9 +102,9 @@ public:
         const int most = take(ids, counts);
         const auto places = position<Token>() + start_;
         kept_.x = model_.embed(ids, min(places, capacity_ - 1));            // beyond a sequence's count there may be no position
-        kept_.block.attention.starts = &lengths_;
-        kept_.block.attention.counts = &counts_;
-        kept_.block.attention.used = most;
+        kept_.block.attention.layer.starts = &lengths_;
+        kept_.block.attention.layer.counts = &counts_;
+        kept_.block.attention.layer.used = most;
         const auto& h = model_.blocks.forward(kept_.x, model_.mask(places), kept_);
         kept_.last = sum<Token>(where(position<Token>() == count_ - 1, h, 0.0));
         for (std::size_t s = 0; s < lengths_.size(); ++s) lengths_[s] += counts_[s];
@@ -153,7 +153,7 @@ private:
         std::vector<memory> past;
         void make_room(std::size_t) {}
         auto& of_block(std::size_t i) {
-            block.attention.past = &past[i];
+            block.attention.layer.past = &past[i];
             return block;
         }
     };

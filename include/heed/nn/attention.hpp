@@ -80,12 +80,12 @@ struct self_attention {
     }
 
     const auto& forward(const auto& x, const auto& mask, auto& trace) const {
-        read(x, mask, trace);
+        prepare(x, mask, trace);
         return trace.y = output(trace);
     }
 
     /// All but the last projection: o, before it becomes y.
-    void read(const auto& x, const auto& mask, auto& trace) const {
+    void prepare(const auto& x, const auto& mask, auto& trace) const {
         trace.q = plus(dot<Model>(x, wq.value), bq);
         trace.k = rename<Token, key>(dot<Model>(x, wk.value));
         trace.v = rename<Token, key>(plus(dot<Model>(x, wv.value), bv));
@@ -162,12 +162,19 @@ struct cross_attention {
     }
 
     const auto& forward(const auto& x, const auto& memory, const auto& mask, auto& trace) const {
+        prepare(x, memory, mask, trace);
+        return trace.y = output(trace);
+    }
+
+    /// All but the last projection: o, before it becomes y.
+    void prepare(const auto& x, const auto& memory, const auto& mask, auto& trace) const {
         trace.q = plus(dot<Model>(x, wq.value), bq);
         trace.k = dot<SourceModel>(memory, wk.value);
         trace.v = plus(dot<SourceModel>(memory, wv.value), bv);
         attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum);
-        return trace.y = plus(dot<Head, Depth>(trace.o, wo.value), bo);
     }
+    /// The last projection, as a part of a larger equation (a residual).
+    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo.value), bo); }
 
     /// Leaves the gradients of x and of the memory in trace.dx and trace.dmemory, and returns the first.
     const auto& backward(const auto& dy, const auto& x, const auto& memory, const auto& mask, auto& trace) {

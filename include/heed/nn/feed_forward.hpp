@@ -70,12 +70,12 @@ struct feed_forward {
     }
 
     const auto& forward(const auto& x, auto& trace) const {
-        bend(x, trace);
+        prepare(x, trace);
         return trace.y = output(trace);
     }
 
     /// All but the last projection: a, before it becomes y.
-    void bend(const auto& x, auto& trace) const {
+    void prepare(const auto& x, auto& trace) const {
         trace.h = dot<Model>(x, w1.value) + b1.value;
         trace.a = Bend::value(trace.h);
     }

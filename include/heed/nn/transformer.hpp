@@ -6,6 +6,7 @@
 #include <heed/nn/dropout.hpp>
 #include <heed/nn/feed_forward.hpp>
 #include <heed/nn/layer_norm.hpp>
+#include <heed/nn/residual.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -14,69 +15,46 @@
 
 namespace heed::inline HEED_TARGET::nn {
 
-/// Where the norms stand: before each part, on the way into it, or after its residual.
-enum class norm_place { before, after };
-
-/// One block. With A the self-attention, F the feed-forward, N1 and N2 the norms, D dropout (in training alone):
+/// One block, with A the self-attention and F the feed-forward, each a residual (see there) with a norm of its own:
 ///
-///     before:   h = x + D(A(N1 x))        y = h + D(F(N2 h))
-///     after:    h = N1(x + D(A x))        y = N2(h + D(F h))
+///     h = x beside A        y = h beside F
 ///
-/// Backward, a residual hands its gradient to both of its terms, and a gradient that enters a part leaves it transposed:
-///
-///     before:   dh = dy + N2'(F'(D'(dy)))               dx = dh + N1'(A'(D'(dh)))
-///     after:    ds = N2'(dy)     dh = ds + F'(D'(ds))   dr = N1'(dh)    dx = dr + A'(D'(dr))
-///
-/// Before is the default: the residual passes through all blocks as it is, and training needs no care. After is the
-/// original of 2017. Source: R. Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020.
+/// Norms before the parts are the default: the sums pass through all blocks as they are, and training needs no care. After
+/// is the original of 2017. Source: R. Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020.
 template <class T, class Token, class Model, class Head, class Depth, class Hidden, class Bend = gelu_by_erf, norm_place Norm = norm_place::before,
           biases Biases = biases::none>
 struct transformer_block {
     using key = attended<Token>;
+    using attention_type = self_attention<T, Token, Model, Head, Depth, Biases>;
+    using network_type = feed_forward<T, Model, Hidden, Bend>;
+    using beside = residual<Norm>;
 
     layer_norm<T, Model> norm1, norm2;
-    self_attention<T, Token, Model, Head, Depth, Biases> attention;
-    feed_forward<T, Model, Hidden, Bend> network;
+    attention_type attention;
+    network_type network;
 
     explicit transformer_block(const auto&... sizes) : norm1(sizes...), norm2(sizes...), attention(sizes...), network(sizes...) {}
 
-    template <class X> using attention_trace = typename self_attention<T, Token, Model, Head, Depth, Biases>::template trace_of<like<X>>;
+    template <class X> using attention_trace = typename attention_type::template trace_of<like<X>>;
 
     template <class X, class Attention = attention_trace<X>>
     struct trace_of {
-        typename layer_norm<T, Model>::template trace_of<like<X>> norm1, norm2;
-        Attention attention;
-        typename feed_forward<T, Model, Hidden, Bend>::template trace_of<like<X>> network;
-        like<X> residual1, residual2, dropped, dresidual, dx;
+        using norm_trace = typename layer_norm<T, Model>::template trace_of<like<X>>;
+        typename beside::template trace_of<X, Attention, norm_trace> attention;
+        typename beside::template trace_of<X, typename network_type::template trace_of<like<X>>, norm_trace> network;
+        const auto& output() const { return network.output(); }
     };
 
-    /// The output for x under the mask; with a random key, with dropout. It lies in the trace.
+    /// The output for x under the mask, which lies in the trace; with a random key, with dropout.
     const auto& forward(const auto& x, const auto& mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {}) const {
-        if constexpr (Norm == norm_place::before) {
-            attend(x, norm1.forward(x, trace.norm1), mask, trace, drop, random);
-            bend(trace.residual1, norm2.forward(trace.residual1, trace.norm2), trace, drop, random);
-            return trace.residual2;
-        } else {
-            attend(x, x, mask, trace, drop, random);
-            const auto& h = norm1.forward(trace.residual1, trace.norm1);
-            bend(h, h, trace, drop, random);
-            return norm2.forward(trace.residual2, trace.norm2);
-        }
+        const auto& h = beside::forward(norm1, attention, x, trace.attention, drop, site(random, 0), mask);
+        return beside::forward(norm2, network, h, trace.network, drop, site(random, 1));
     }
 
     /// The gradient of x, in the trace. x, mask, drop and random are those of the forward pass.
     const auto& backward(const auto& dy, const auto& x, const auto& mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {}) {
-        if constexpr (Norm == norm_place::before) {
-            const auto& dn2 = network.backward(dropped(dy, trace, drop, random, 1), trace.norm2.y, trace.network);
-            trace.dresidual = dy + norm2.backward(dn2, trace.residual1, trace.norm2);
-            const auto& dn1 = attention.backward(dropped(trace.dresidual, trace, drop, random, 0), trace.norm1.y, mask, trace.attention);
-            return trace.dx = trace.dresidual + norm1.backward(dn1, x, trace.norm1);
-        } else {
-            const auto& ds = norm2.backward(dy, trace.residual2, trace.norm2);
-            trace.dresidual = ds + network.backward(dropped(ds, trace, drop, random, 1), trace.norm1.y, trace.network);
-            const auto& dr = norm1.backward(trace.dresidual, trace.residual1, trace.norm1);
-            return trace.dx = dr + attention.backward(dropped(dr, trace, drop, random, 0), x, mask, trace.attention);
-        }
+        const auto& dh = beside::backward(norm2, network, dy, trace.attention.output(), trace.network, drop, site(random, 1));
+        return beside::backward(norm1, attention, dh, x, trace.attention, drop, site(random, 0), mask);
     }
 
     static void parts(auto& self, auto&& part) {
@@ -85,34 +63,11 @@ struct transformer_block {
         part("norm2", self.norm2);
         part("network", self.network);
     }
-
-private:
-    /// residual1 = x + D(A(input))
-    void attend(const auto& x, const auto& input, const auto& mask, auto& trace, dropout drop, std::optional<random_key> random) const {
-        attention.read(input, mask, trace.attention);
-        if (random && drop.rate > 0) {
-            trace.dropped = attention.output(trace.attention);
-            trace.residual1 = x + drop(trace.dropped, random->site(0));
-        } else trace.residual1 = x + attention.output(trace.attention);
-    }
-    /// residual2 = h + D(F(input))
-    void bend(const auto& h, const auto& input, auto& trace, dropout drop, std::optional<random_key> random) const {
-        network.bend(input, trace.network);
-        if (random && drop.rate > 0) {
-            trace.dropped = network.output(trace.network);
-            trace.residual2 = h + drop(trace.dropped, random->site(1));
-        } else trace.residual2 = h + network.output(trace.network);
-    }
-    /// D'(dy): what was dropped forward has no gradient.
-    static const auto& dropped(const auto& dy, auto& trace, dropout drop, std::optional<random_key> random, std::uint64_t site) {
-        if (!(random && drop.rate > 0)) return dy;
-        return trace.dropped = drop(dy, random->site(site));
-    }
 };
 
 /// Blocks one after another; where the norms stand before the parts, one more at the end.
 ///
-///     transformer_encoder<float, token, model, head, depth, hidden> encoder(layers);
+///     transformer_encoder<float, token, model, head, depth, hidden> encoder(blocks);
 ///     auto trace = nn::trace_for(encoder, x);
 ///     const auto& y = encoder.forward(x, mask, trace);
 ///
@@ -127,9 +82,9 @@ struct transformer_encoder {
     layer_norm<T, Model> norm;          ///< used and visited where the norms stand before
     dropout drop;
 
-    explicit transformer_encoder(std::size_t layers, const auto&... sizes) : norm(sizes...) {
-        blocks.reserve(layers);
-        for (std::size_t i = 0; i < layers; ++i) blocks.emplace_back(sizes...);
+    explicit transformer_encoder(std::size_t number, const auto&... sizes) : norm(sizes...) {
+        blocks.reserve(number);
+        for (std::size_t i = 0; i < number; ++i) blocks.emplace_back(sizes...);
     }
 
     template <class X>
@@ -161,16 +116,16 @@ struct transformer_encoder {
     const like<X>& forward(const X& x, const auto& mask, auto& kept, std::optional<random_key> random = {}) const {
         kept.make_room(blocks.size());
         const like<X>* y = &x;
-        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.of_block(i), drop, of_block(random, i));
+        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.of_block(i), drop, site(random, 2 + i));
         return finish(*y, kept);
     }
 
     template <class X>
     const like<X>& backward(const auto& dy, const X& x, const auto& mask, trace_of<X>& kept, std::optional<random_key> random = {}) {
         const like<X>* d = &dy;
-        if constexpr (Norm == norm_place::before) d = &norm.backward(dy, blocks.empty() ? x : output_of(kept.blocks.back()), kept.norm);
+        if constexpr (Norm == norm_place::before) d = &norm.backward(dy, blocks.empty() ? x : kept.blocks.back().output(), kept.norm);
         for (std::size_t i = blocks.size(); i-- > 0;)
-            d = &blocks[i].backward(*d, i == 0 ? x : output_of(kept.blocks[i - 1]), mask, kept.blocks[i], drop, of_block(random, i));
+            d = &blocks[i].backward(*d, i == 0 ? x : kept.blocks[i - 1].output(), mask, kept.blocks[i], drop, site(random, 2 + i));
         return *d;
     }
 
@@ -180,17 +135,9 @@ struct transformer_encoder {
     }
 
 private:
-    static const auto& output_of(const auto& block) {
-        if constexpr (Norm == norm_place::before) return block.residual2;
-        else return block.norm2.y;
-    }
     const auto& finish(const auto& y, auto& kept) const {
         if constexpr (Norm == norm_place::before) return norm.forward(y, kept.norm);
         else return y;
-    }
-    static std::optional<random_key> of_block(std::optional<random_key> random, std::size_t i) {
-        if (!random) return {};
-        return random->site(2 + i);
     }
 };
 
