@@ -189,7 +189,8 @@ struct numbers {
     static bool to_mask(bool v) { return v; }
     template <class V> static V choose(bool m, V a, V b) { return m ? a : b; }
     static double uniform(philox_key key, std::int64_t place) {
-        return static_cast<double>(uniform_from(philox(key, {0, 0, low_word(static_cast<std::uint64_t>(place)), high_word(static_cast<std::uint64_t>(place))})[0]));
+        const auto at = static_cast<std::uint64_t>(place);
+        return static_cast<double>(uniform_from(philox(key, {low_word(at / 4), high_word(at / 4), 0, 0})[at % 4]));
     }
     static std::int64_t divide(std::int64_t a, std::int64_t b) { return b == 0 ? 0 : a / b; }
 };

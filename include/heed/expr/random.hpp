@@ -35,7 +35,7 @@ auto place_in(const X& x) {
     return detail::place_in_node<decltype(held.holder), typename X::items>(held.holder);
 }
 
-/// A number in [0, 1) for each place, the first draw of random_stream(seed, step, place): 24 bits of Philox4x32-10.
+/// A number in [0, 1) for each place: the draw of that number of random_stream(seed, step), 24 bits of Philox4x32-10.
 template <node_type Place>
 auto random_uniform(std::uint64_t seed, std::uint64_t step, Place&& place) {
     if constexpr (detail::absorbs<Place>) return stand_in{};
