@@ -32,6 +32,22 @@ constexpr philox_block philox(philox_key key, philox_block counter) noexcept {
     return counter;
 }
 
+/// The same of N counters at once, word w of counter i at words[w][i], in place: a loop that compilers vectorise.
+template <int N>
+inline void philox(philox_key key, std::uint32_t (&words)[4][N]) noexcept {
+    for (int round = 0; round < 10; ++round) {
+        for (int i = 0; i < N; ++i) {
+            const std::uint64_t product_0 = std::uint64_t(0xD2511F53) * words[0][i], product_1 = std::uint64_t(0xCD9E8D57) * words[2][i];
+            words[0][i] = static_cast<std::uint32_t>(product_1 >> 32) ^ words[1][i] ^ key[0];
+            words[1][i] = static_cast<std::uint32_t>(product_1);
+            words[2][i] = static_cast<std::uint32_t>(product_0 >> 32) ^ words[3][i] ^ key[1];
+            words[3][i] = static_cast<std::uint32_t>(product_0);
+        }
+        key[0] += 0x9E3779B9;
+        key[1] += 0xBB67AE85;
+    }
+}
+
 constexpr std::uint32_t low_word(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
 constexpr std::uint32_t high_word(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value >> 32); }
 

@@ -44,6 +44,7 @@ TEST_CASE("and under a window, with dropout, with smoothed labels, and over ragg
     auto model = decoder_of<double>(2);
     model.window = 2;
     model.blocks.drop = nn::dropout(0.2);
+    model.blocks.drop_weights = nn::dropout(0.3);
     model.cross_entropy = nn::projected_cross_entropy<vocabulary, sizes::model>(0.1);
     CHECK(worst_of(model, ids, targets, nn::random_key{1, 2}) < 1e-6);
     tensor<int, texts> packed_ids(texts{3, 0, 4}), next(texts{3, 0, 4});

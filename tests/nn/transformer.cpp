@@ -38,6 +38,7 @@ TEST_CASE("and ragged, with sizes of the run, norms after, with dropout") {
     using sizes = of_the_run;
     auto encoder = make<encoder_of<double, sizes, nn::norm_place::after>, sizes>(2);
     encoder.drop = nn::dropout(0.2);
+    encoder.drop_weights = nn::dropout(0.3);
     const auto shape = packed<double, sizes::model>();
     CHECK(worst_of(encoder, shape, position<key>() <= position<token>()) < 1e-6);
     CHECK(worst_of(encoder, shape, position<key>() <= position<token>(), nn::random_key{1, 2}) < 1e-6);

@@ -49,6 +49,7 @@ TEST_CASE("the gradients of a decoder that reads a memory are its slopes, norms 
     auto before = decoder_of<nn::norm_place::before>(2);
     CHECK(worst_of(before) < 1e-6);
     before.drop = nn::dropout(0.2);
+    before.drop_weights = nn::dropout(0.3);
     CHECK(worst_of(before, nn::random_key{1, 2}) < 1e-6);
     CHECK(worst_of(decoder_of<nn::norm_place::after>(1)) < 1e-6);
 }

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <heed/eval/lowered.hpp>
+#include <heed/random.hpp>
+
+#include <cstdint>
 
 namespace heed::inline HEED_TARGET::detail {
 
@@ -12,8 +15,39 @@ struct attention_memory {
     index batch[4] = {}, row[3] = {}, key = 0, inner[2] = {0, 1};
 };
 
+/// Dropout of the weights of attention: of a pair of row and key, a function of seed, step, its problem and itself.
+///
+/// Which pairs are left is drawn from the blocks {key / 4, row, problem, 0} of Philox, a word for each key, so that a tile
+/// draws its own numbers, and the backward the forward's.
+struct weight_dropout {
+    double rate = 0;
+    std::uint64_t seed = 0, step = 0;
+
+    /// What the weights of keys key0 .. key0 + n of a row are multiplied by: 0, or 1 / (1 - rate).
+    template <class T>
+    void factors(index problem, index row, index key0, T* factor, index n) const {
+        const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0x64726f70});
+        const T kept = static_cast<T>(1 / (1 - rate));
+        const float least = static_cast<float>(rate);
+        constexpr int group = 4, together = 16;
+        for (index first = key0 / group * group; first < key0 + n; first += group * together) {
+            std::uint32_t words[4][together];
+            for (int i = 0; i < together; ++i) {
+                words[0][i] = low_word(static_cast<std::uint64_t>(first / group + i)), words[1][i] = low_word(static_cast<std::uint64_t>(row));
+                words[2][i] = low_word(static_cast<std::uint64_t>(problem)), words[3][i] = 0;
+            }
+            philox({mixed[0], mixed[1]}, words);
+            T drawn[group * together];
+            for (int i = 0; i < together; ++i)
+                for (int w = 0; w < group; ++w) drawn[group * i + w] = uniform_from(words[w][i]) >= least ? kept : T(0);
+            const index begin = first > key0 ? first : key0, end = first + group * together < key0 + n ? first + group * together : key0 + n;
+            for (index j = begin; j < end; ++j) factor[j - key0] = drawn[j - first];
+        }
+    }
+};
+
 /// For every place of the batch axes: scores s[row, key] = f(sum over depth of q[row] k[key]), weights = softmax over the
-/// keys, out[row, value] = sum over the keys of weights v[key, value]. Axes that a use lacks have size 1.
+/// keys, some of which are dropped, out[row, value] = sum over the keys of weights v[key, value]. Axes that a use lacks have size 1.
 template <class T>
 struct attention_call {
     index batch[4] = {1, 1, 1, 1}, row[3] = {1, 1, 1}, key = 0, depth = 0, value[2] = {1, 1};
@@ -23,6 +57,7 @@ struct attention_call {
     const index* query_offsets = nullptr;
     const index* key_offsets = nullptr;
 
+    weight_dropout drop;
     attention_memory<const T> q, k, v;
     attention_memory<T> out, log_sum_exp;
     // backward only
@@ -36,6 +71,7 @@ struct attention_call {
     void place_of(index number, index* at) const {
         for (int i = 4; i-- > 0; number /= batch[i]) at[i] = number % batch[i];
     }
+    index number_of(const index* at) const { return ((at[0] * batch[1] + at[1]) * batch[2] + at[2]) * batch[3] + at[3]; }
     /// Pairs of rows and keys over all problems.
     double pairs() const {
         double sum = 0;

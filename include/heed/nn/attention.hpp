@@ -18,6 +18,8 @@
 ///     dbq += dq                                                          dbv += dv
 ///     dx = dq Wq                  dm = dk Wk + dv Wv
 ///
+/// With dropout of the weights (`trace.drop`, which a block sets), p is what is left of it in o, and dv and dp feel the same.
+///
 /// p is not stored: one kernel computes it again, tile by tile, from the log-sum-exp of each row (heed's
 /// attention_backward, where dp to dk are derived).
 #pragma once
@@ -66,6 +68,7 @@ struct self_attention {
         renamed<projected<X, Model, Head, Depth>, Token, key> k, v, dk, dv;
         reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
         like<X> y, dx;
+        weight_dropout drop;
 
         /// What is attended to: the keys and values of x. (A cache's trace puts them behind those of earlier tokens.)
         void remember() {}
@@ -90,7 +93,7 @@ struct self_attention {
         trace.k = rename<Token, key>(dot<Model>(x, wk.value));
         trace.v = rename<Token, key>(plus(dot<Model>(x, wv.value), bv));
         trace.remember();
-        attention_forward<key>(masked_scores<Depth>(trace.q, trace.keys(), scale(), mask), trace.values(), trace.o, trace.log_sum);
+        attention_forward<key>(masked_scores<Depth>(trace.q, trace.keys(), scale(), mask), trace.values(), trace.o, trace.log_sum, trace.drop);
     }
     /// The last projection, as a part of a larger equation (a residual).
     auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo.value), bo); }
@@ -100,7 +103,7 @@ struct self_attention {
         bo.accumulate(dy);
         trace.d_o = dot<Model>(dy, wo.value);
         attention_backward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.d_o, trace.dq,
-                                trace.dk, trace.dv);
+                                trace.dk, trace.dv, trace.drop);
         auto dk = rename<key, Token>(trace.dk), dv = rename<key, Token>(trace.dv);
         wq.accumulate(x * trace.dq);
         wk.accumulate(x * dk);
@@ -153,6 +156,7 @@ struct cross_attention {
         reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
         like<X> y, dx;
         like<Memory> dmemory;
+        weight_dropout drop;
     };
 
     template <class X, class Memory>
@@ -171,7 +175,7 @@ struct cross_attention {
         trace.q = plus(dot<Model>(x, wq.value), bq);
         trace.k = dot<SourceModel>(memory, wk.value);
         trace.v = plus(dot<SourceModel>(memory, wv.value), bv);
-        attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum);
+        attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.drop);
     }
     /// The last projection, as a part of a larger equation (a residual).
     auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo.value), bo); }
@@ -182,7 +186,7 @@ struct cross_attention {
         bo.accumulate(dy);
         trace.d_o = dot<Model>(dy, wo.value);
         attention_backward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.d_o, trace.dq,
-                                trace.dk, trace.dv);
+                                trace.dk, trace.dv, trace.drop);
         wq.accumulate(x * trace.dq);
         wk.accumulate(memory * trace.dk);
         wv.accumulate(memory * trace.dv);

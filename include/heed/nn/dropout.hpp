@@ -5,6 +5,7 @@
 #include <heed/random.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace heed::inline HEED_TARGET::nn {
@@ -37,6 +38,12 @@ struct dropout {
     /// x with some of it dropped, as a part of a larger equation. x is a tensor: its places name the numbers.
     auto operator()(const auto& x, random_key key) const {
         return where(random_uniform(key.seed, key.step, place_in(x)) >= rate, x * (1 / (1 - rate)), 0.0);
+    }
+
+    /// The same of the weights of attention, for its trace.
+    weight_dropout of_weights(std::optional<random_key> key) const {
+        if (!key) return {};
+        return {rate, key->seed, key->step};
     }
 
     template <class X>

@@ -45,13 +45,16 @@ struct transformer_block {
         const auto& output() const { return network.output(); }
     };
 
-    /// The output for x under the mask, which lies in the trace; with a random key, with dropout.
-    const auto& forward(const auto& x, const auto& mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {}) const {
+    /// The output for x under the mask, which lies in the trace; with a random key, with dropout of both branches, and of the
+    /// weights of attention.
+    const auto& forward(const auto& x, const auto& mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {}, dropout drop_weights = dropout()) const {
+        trace.attention.layer.drop = drop_weights.of_weights(site(random, 2));
         const auto& h = beside::forward(norm1, attention, x, trace.attention, drop, site(random, 0), mask);
         return beside::forward(norm2, network, h, trace.network, drop, site(random, 1));
     }
 
-    /// The gradient of x, in the trace. x, mask, drop and random are those of the forward pass.
+    /// The gradient of x, in the trace. x, mask, drop and random are those of the forward pass; which weights were dropped, the
+    /// trace knows.
     const auto& backward(const auto& dy, const auto& x, const auto& mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {}) {
         const auto& dh = beside::backward(norm2, network, dy, trace.attention.output(), trace.network, drop, site(random, 1));
         return beside::backward(norm1, attention, dh, x, trace.attention, drop, site(random, 0), mask);
@@ -71,7 +74,8 @@ struct transformer_block {
 ///     auto trace = nn::trace_for(encoder, x);
 ///     const auto& y = encoder.forward(x, mask, trace);
 ///
-/// `encoder.drop` is the dropout of every block in a forward pass that has a random_key: encoder.forward(x, mask, trace, random).
+/// `encoder.drop` and `encoder.drop_weights` are the dropout of every block in a forward pass that has a random_key:
+/// encoder.forward(x, mask, trace, random).
 template <class T, class Token, class Model, class Head, class Depth, class Hidden, class Bend = gelu_by_erf, norm_place Norm = norm_place::before,
           biases Biases = biases::none>
 struct transformer_encoder {
@@ -80,7 +84,7 @@ struct transformer_encoder {
 
     std::vector<block_type> blocks;
     layer_norm<T, Model> norm;          ///< used and visited where the norms stand before
-    dropout drop;
+    dropout drop, drop_weights;         ///< of the branches, and of the weights of attention
 
     explicit transformer_encoder(std::size_t number, const auto&... sizes) : norm(sizes...) {
         blocks.reserve(number);
@@ -116,7 +120,7 @@ struct transformer_encoder {
     const like<X>& forward(const X& x, const auto& mask, auto& kept, std::optional<random_key> random = {}) const {
         kept.make_room(blocks.size());
         const like<X>* y = &x;
-        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.of_block(i), drop, site(random, 2 + i));
+        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.of_block(i), drop, site(random, 2 + i), drop_weights);
         return finish(*y, kept);
     }
 

@@ -43,7 +43,10 @@ struct transformer_decoder_block {
         const auto& dmemory() const { return cross.layer.dmemory; }
     };
 
-    const auto& forward(const auto& x, const auto& memory, const auto& mask, const auto& memory_mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {}) const {
+    const auto& forward(const auto& x, const auto& memory, const auto& mask, const auto& memory_mask, auto& trace, dropout drop = dropout(), std::optional<random_key> random = {},
+                        dropout drop_weights = dropout()) const {
+        trace.attention.layer.drop = drop_weights.of_weights(site(random, 3));
+        trace.cross.layer.drop = drop_weights.of_weights(site(random, 4));
         const auto& g = beside::forward(norm1, attention, x, trace.attention, drop, site(random, 0), mask);
         const auto& h = beside::forward(norm2, cross, g, trace.cross, drop, site(random, 1), memory, memory_mask);
         return beside::forward(norm3, network, h, trace.network, drop, site(random, 2));
@@ -83,7 +86,7 @@ struct transformer_decoder {
 
     std::vector<block_type> blocks;
     layer_norm<T, Model> norm;          ///< used and visited where the norms stand before
-    dropout drop;
+    dropout drop, drop_weights;         ///< of the branches, and of the weights of attention
 
     explicit transformer_decoder(std::size_t number, const auto&... sizes) : norm(sizes...) {
         blocks.reserve(number);
@@ -104,7 +107,7 @@ struct transformer_decoder {
     const like<X>& forward(const X& x, const Memory& memory, const auto& mask, const auto& memory_mask, trace_of<X, Memory>& kept, std::optional<random_key> random = {}) const {
         kept.blocks.resize(blocks.size());
         const like<X>* y = &x;
-        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, memory, mask, memory_mask, kept.blocks[i], drop, site(random, 2 + i));
+        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, memory, mask, memory_mask, kept.blocks[i], drop, site(random, 2 + i), drop_weights);
         if constexpr (Norm == norm_place::before) return norm.forward(*y, kept.norm);
         else return *y;
     }

@@ -15,6 +15,8 @@
 ///         void value(row, key0, T* scores, int n) const;                    // in place: q k becomes f(q k), for n keys of one row
 ///         void mask(row, key0, T* scores, int n) const;                     // -infinity over what is hidden
 ///         void derivative(row, key0, const T* product, T* slope, int n) const;   // f'(q k)
+///         bool drops() const;                                // these two may be absent: dropout of the weights,
+///         void factors(row, key0, T* factors, n) const;      // which are multiplied by 0 or 1 / (1 - rate)
 ///     };
 ///
 /// Rows are counted flattened over the row axes; rows and keys of a ragged sequence from its own beginning.
@@ -58,6 +60,28 @@ template <class T> std::ptrdiff_t tile_keys(std::ptrdiff_t widths) {
 
 /// Masks are asked, and hidden keys left out, by panels of a tile.
 inline constexpr std::ptrdiff_t panel_keys = 128;
+
+/// Marks a weight that is zero because its key is hidden; true weights are not negative.
+template <class T> inline constexpr T hidden_weight = T(-1);
+
+/// What the policy multiplies the weights of a row by, in a room of whole registers; null where it drops none.
+template <class T, class Score> const T* drop_factors(const Score& score, std::ptrdiff_t row, std::ptrdiff_t key0, T* room, std::ptrdiff_t n) {
+    if constexpr (requires { score.drops(); })
+        if (score.drops()) {
+            std::fill(room + n, room + tiles::whole_registers<T>(n), T(0));
+            score.factors(row, key0, room, n);
+            return room;
+        }
+    return nullptr;
+}
+
+/// weights *= factors; marks of hidden ones stay.
+template <class T> void multiply_weights(T* weights, const T* factors, std::ptrdiff_t n) {
+    for (std::ptrdiff_t j = 0; j < n; j += simd<T>::lanes) {
+        const simd<T> weight = simd<T>::load(weights + j), mark(hidden_weight<T>);
+        select(weight == mark, mark, weight * simd<T>::load(factors + j)).store(weights + j);
+    }
+}
 
 /// One block of rows of one problem against all its keys.
 template <class T, class Score> class forward_block {
@@ -105,6 +129,7 @@ private:
                 packed = true;
                 score_group(r, height, key0, seen);
                 weigh_group(r, height, seen);
+                drop_weights(r, height, key0, seen);
                 const T* weights = scores_.data() + seen.first;
                 if (finite_) tiles::multiply<tiles::onto::scaled_sum, T>({weights, score_stride_, 1}, {&v_[seen.first * out_stride_], out_stride_}, seen.last - seen.first,
                                                                          {&out_[r * out_stride_], out_stride_}, height, out_stride_, factor_);
@@ -212,6 +237,14 @@ private:
                 sum[i] = finite_ ? weigh_row<false>(s + i * score_stride_, n, bases[i]) : weigh_row<true>(s + i * score_stride_, n, bases[i]);
             fma(simd<T>::load(&total_[r + i0], count), shrink, tiles::sums<T>(sum)).store(&total_[r + i0], count);
         }
+    }
+
+    /// After the sums: dropped weights count in them.
+    void drop_weights(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, span seen) {
+        T room[most_tile_keys + simd<T>::lanes];
+        for (std::ptrdiff_t i = 0; i < height; ++i)
+            if (const T* factors = drop_factors(score_, row0_ + r + i, key0 + seen.first, room, seen.last - seen.first))
+                multiply_weights(&scores_[i * score_stride_ + seen.first], factors, seen.last - seen.first);
     }
 
     static T greatest_of(const T* s, std::ptrdiff_t n) {

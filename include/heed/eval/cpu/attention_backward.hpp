@@ -8,6 +8,9 @@
 ///     dx[i, j] = f'(x[i, j]) ds[i, j]
 ///     dq[i]    = sum_j dx[i, j] k[j]          dk[j] = sum_i dx[i, j] q[i]
 ///
+/// Where weights are dropped, m[i, j] is 0 or 1 / (1 - rate), out[i] = sum_j m w v, and with it dv[j] = sum_i m w dout and
+/// dw[i, j] = m (dout . v); D[i] = sum_l w m (dout . v[l]) is dout . out as before.
+///
 /// The weights are not kept from the forward but computed again a tile at a time, w = exp(s - log_sum_exp).
 ///
 /// dq sums over keys and dk, dv over rows, so rows and keys are cut into blocks, and block b of the keys meets block
@@ -140,8 +143,11 @@ private:
             }
             if constexpr (Score::masked)
                 if (seen == tile_verdict::some) score_.mask(row0_ + r + i, key0, s, n);
+            const T* const factors = drop_factors(score_, row0_ + r + i, key0, factors_, n);
+            for (int j = 0; factors && j < n; j += simd<T>::lanes) (simd<T>::load(d + j) * simd<T>::load(factors + j)).store(d + j);
             if (selecting) weigh_row<true>(s, d, slope, log_[r + i], mean_[r + i], n);
             else weigh_row<false>(s, d, slope, log_[r + i], mean_[r + i], n);
+            if (factors) multiply_weights(s, factors, n);
         }
     }
 
@@ -207,6 +213,7 @@ private:
     const problem& problem_;
     std::ptrdiff_t row0_, rows_, key0_, key1_;
     bool add_ = false, rows_finite_ = true;
+    T factors_[static_cast<std::size_t>(backward_tile_keys + simd<T>::lanes)];
 
     std::ptrdiff_t values_ = shape_.value[0] * shape_.value[1];
     std::ptrdiff_t depth_stride_ = tiles::whole_registers<T>(shape_.depth);

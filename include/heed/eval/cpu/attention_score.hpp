@@ -55,8 +55,12 @@ public:
 
     T scale() const { return scale_; }
 
+    bool drops() const { return call_.drop.rate > 0; }
+    void factors(index row, index key0, T* factor, index n) const { call_.drop.factors(problem_, row, key0, factor, n); }
+
     void seek(const index* batch) {
         for (int i = 0; i < Slots::batch; ++i) at_[i] = batch[i];
+        problem_ = call_.number_of(batch);
         row_ = call_.ragged() ? call_.query_offsets[batch[call_.segment_axis]] : 0;
     }
 
@@ -127,7 +131,7 @@ private:
     slope_tree slope_;
     T scale_ = T(1);
     index at_[lowered::most_slots] = {};
-    index row_ = 0;
+    index row_ = 0, problem_ = 0;
 };
 
 inline attention_shape shape_of(const auto& call) {

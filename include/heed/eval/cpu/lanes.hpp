@@ -87,46 +87,32 @@ struct lanes {
         return integer::load(x);
     }
 
-    /// The four words of each of N blocks, one block after the other.
-    template <int N> HEED_INLINE static void philox_words(philox_key key, const std::uint64_t* block, std::uint32_t* words) {
-        std::uint32_t c0[N], c1[N], c2[N], c3[N];
-        for (int i = 0; i < N; ++i) c0[i] = low_word(block[i]), c1[i] = high_word(block[i]), c2[i] = c3[i] = 0;
-        for (int round = 0; round < 10; ++round) {
-            for (int i = 0; i < N; ++i) {
-                const std::uint64_t p0 = std::uint64_t(0xD2511F53) * c0[i], p1 = std::uint64_t(0xCD9E8D57) * c2[i];
-                c0[i] = high_word(p1) ^ c1[i] ^ key[0];
-                c1[i] = low_word(p1);
-                c2[i] = high_word(p0) ^ c3[i] ^ key[1];
-                c3[i] = low_word(p0);
-            }
-            key[0] += 0x9E3779B9;
-            key[1] += 0xBB67AE85;
-        }
-        for (int i = 0; i < N; ++i) words[4 * i] = c0[i], words[4 * i + 1] = c1[i], words[4 * i + 2] = c2[i], words[4 * i + 3] = c3[i];
-    }
-
     /// A number in [0, 1) for each place: Philox on all lanes at once. A block has words for four places; of places one after
     /// another, as those of a row are, each block is made once.
     [[gnu::noinline]] static floating uniform(philox_key key, integer places) {
-        constexpr int group = 4;
-        whole place[width];
-        places.store(place);
-        bool in_turn = true;
-        for (int i = 0; i < width; ++i) in_turn &= place[i] == place[0] + i;
-        const auto skipped = static_cast<int>(static_cast<std::uint64_t>(place[0]) % group);
-        std::uint64_t block[width];
-        std::uint32_t words[group * width];
+        constexpr std::uint64_t group = 4;
+        whole stored[width];
+        places.store(stored);
+        std::uint64_t place[width];
+        for (int i = 0; i < width; ++i) place[i] = static_cast<std::uint64_t>(static_cast<std::int64_t>(stored[i]));
+        bool in_turn = width % group == 0 && place[0] % group == 0;
+        for (int i = 0; i < width; ++i) in_turn &= place[i] == place[0] + static_cast<std::uint64_t>(i);
         F out[width];
-        if (in_turn && width % group == 0 && skipped == 0) {
-            for (int i = 0; i < width; ++i) block[i] = static_cast<std::uint64_t>(place[0]) / group + static_cast<std::uint64_t>(i);
-            philox_words<(width + group - 1) / group>(key, block, words);
-            for (int i = 0; i < width; ++i) out[i] = static_cast<F>(uniform_from(words[i]));
+        if (in_turn) {
+            std::uint32_t words[4][(width + group - 1) / group];
+            number_blocks(words, [&](int i) { return place[0] / group + static_cast<std::uint64_t>(i); });
+            philox(key, words);
+            for (std::uint64_t i = 0; i < width; ++i) out[i] = static_cast<F>(uniform_from(words[i % group][i / group]));
         } else {
-            for (int i = 0; i < width; ++i) block[i] = static_cast<std::uint64_t>(static_cast<std::int64_t>(place[i])) / group;
-            philox_words<width>(key, block, words);
-            for (int i = 0; i < width; ++i) out[i] = static_cast<F>(uniform_from(words[group * i + static_cast<int>(static_cast<std::uint64_t>(place[i]) % group)]));
+            std::uint32_t words[4][width];
+            number_blocks(words, [&](int i) { return place[i] / group; });
+            philox(key, words);
+            for (int i = 0; i < width; ++i) out[i] = static_cast<F>(uniform_from(words[place[i] % group][i]));
         }
         return floating::load(out);
+    }
+    template <int N> HEED_INLINE static void number_blocks(std::uint32_t (&words)[4][N], auto number) {
+        for (int i = 0; i < N; ++i) words[0][i] = low_word(number(i)), words[1][i] = high_word(number(i)), words[2][i] = words[3][i] = 0;
     }
 
     /// The first n lanes to p, p + stride, ... as elements of T.

@@ -81,13 +81,16 @@ void attend(const attention_call<T>& call, const Tree& tree, const Mask& mask) {
         if (top == negative_infinity()) top = 0;
         for (double s : score) total += std::exp(s - top);
         const index first = call.ragged() ? call.key_offsets[problem[call.segment_axis]] : 0;
+        std::vector<double> kept(score.size(), 1);
+        const index row_number = (row[0] * call.row[1] + row[1]) * call.row[2] + row[2];
+        if (call.drop.rate > 0) call.drop.factors(call.number_of(problem), row_number, 0, kept.data(), static_cast<index>(kept.size()));
         for (index a = 0; a < call.value[0]; ++a)
             for (index b = 0; b < call.value[1]; ++b) {
                 double sum = 0;
                 for (std::size_t j = 0; j < score.size(); ++j) {
                     if (score[j] == negative_infinity()) continue;      // what is hidden contributes nothing, NaN included
                     const T* v = scores.place(call.v, problem, row, first + static_cast<index>(j));
-                    sum += std::exp(score[j] - top) / total * static_cast<double>(v[a * call.v.inner[0] + b * call.v.inner[1]]);
+                    sum += kept[j] * std::exp(score[j] - top) / total * static_cast<double>(v[a * call.v.inner[0] + b * call.v.inner[1]]);
                 }
                 scores.place(call.out, problem, row, 0)[a * call.out.inner[0] + b * call.out.inner[1]] = static_cast<T>(sum);
             }
