@@ -42,9 +42,9 @@ public:
     static constexpr const char* hide_cursor = "\x1b[?25l";
     static constexpr const char* show_cursor = "\x1b[?25h";
 
-    /// `width` as from terminal_width: 0 writes plain lines. `total` in examples; 0 where it is not known.
-    progress(std::ostream& out, int width, std::string name, std::size_t total, clock::time_point now = clock::now())
-        : out_(out), width_(width), name_(std::move(name)), total_(total), start_(now), shown_(now - std::chrono::hours(1)) {
+    /// `width` as from terminal_width: 0 writes plain lines. `total` in units, which have a name; 0 where it is not known.
+    progress(std::ostream& out, int width, std::string name, std::size_t total, clock::time_point now = clock::now(), std::string unit = "examples")
+        : out_(out), width_(width), name_(std::move(name)), unit_(std::move(unit)), total_(total), start_(now), shown_(now - std::chrono::hours(1)) {
         if (width_ > 0) out_ << hide_cursor;
         else shown_ = now;                                           // the first plain line comes after one interval
     }
@@ -52,7 +52,7 @@ public:
     progress& operator=(const progress&) = delete;
     ~progress() { restore(); }
 
-    /// `done` examples of the total, and the loss of late; NaN where there is none. Draws ten times a second on a
+    /// `done` units of the total, and the loss of late; NaN where there is none. Draws ten times a second on a
     /// terminal, every five seconds elsewhere, so that it may be called at every step.
     void update(std::size_t done, double loss, clock::time_point now = clock::now()) {
         done_ = done, loss_ = loss;
@@ -62,12 +62,18 @@ public:
         else out_ << line(now) << "\n" << std::flush;
     }
 
+    /// A line that stays, above the bar.
+    void say(const std::string& text) {
+        if (width_ > 0) out_ << "\r\x1b[K";
+        out_ << text << "\n" << std::flush;
+    }
+
     /// The last state, as a line that stays.
     void finish(clock::time_point now = clock::now()) {
         if (finished_) return;
         if (width_ > 0) out_ << "\r\x1b[K";
         const double seconds = elapsed(now);
-        out_ << fmt::format("{}: {} examples in {}{}{}", name_, wording::count(done_), wording::seconds(seconds),
+        out_ << fmt::format("{}: {} {} in {}{}{}", name_, wording::count(done_), unit_, wording::seconds(seconds),
                             seconds > 0 ? fmt::format(", {} a second", wording::count(std::round(static_cast<double>(done_) / seconds))) : "",
                             std::isnan(loss_) ? "" : fmt::format(", loss {:.4f}", loss_))
              << "\n";
@@ -82,9 +88,9 @@ private:
         std::string text;
         const double seconds = elapsed(now), speed = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
         if (total_ > 0) text += fmt::format("{:3.0f} %", 100 * std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)));
-        else text += wording::count(done_) + " examples";
+        else text += wording::count(done_) + " " + unit_;
         if (!std::isnan(loss_)) text += fmt::format("  loss {:.4f}", loss_);
-        if (speed > 0) text += fmt::format("  {} examples/s", wording::count(std::round(speed)));
+        if (speed > 0) text += fmt::format("  {} {}/s", wording::count(std::round(speed)), unit_);
         if (speed > 0 && total_ > done_) text += fmt::format("  {} left", wording::whole_seconds(static_cast<double>(total_ - done_) / speed));
         return text;
     }
@@ -117,7 +123,7 @@ private:
 
     std::ostream& out_;
     int width_;
-    std::string name_;
+    std::string name_, unit_;
     std::size_t total_, done_ = 0;
     double loss_ = not_measured;
     clock::time_point start_, shown_;

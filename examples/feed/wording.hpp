@@ -25,7 +25,7 @@ inline std::string percent(double share, int decimals = 1) { return std::isnan(s
 inline std::string count(double x) {
     if (!std::isfinite(x)) return "–";
     std::string digits = fmt::format("{:.0f}", x);
-    for (std::ptrdiff_t i = std::ssize(digits) - 3; i > (x < 0 ? 1 : 0); i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
+    for (std::ptrdiff_t i = std::ssize(digits) - 3; i > (x < 0 ? 1 : 0); i -= 3) digits.insert(static_cast<std::size_t>(i), 1, ',');
     return digits;
 }
 inline std::string count(std::size_t x) { return count(static_cast<double>(x)); }

@@ -58,7 +58,9 @@ public:
         else if (!same_lengths(bounds, count)) throw_lengths_differ(name_[item.at]);
     }
     bool same_lengths(const index* bounds, index count) const {
-        return segments == count && (offsets == bounds || std::memcmp(offsets, bounds, sizeof(index) * static_cast<std::size_t>(count + 1)) == 0);
+        bool same = segments == count;
+        for (index i = 0; same && offsets != bounds && i <= count; ++i) same = offsets[i] == bounds[i];
+        return same;
     }
 
     /// The sizes that memory under these items has.
