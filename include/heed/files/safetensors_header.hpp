@@ -37,10 +37,10 @@ struct safetensors_header {
     std::map<std::string, std::string> metadata;
 };
 
-/// Walks through a JSON text whose form is known. Everything else is a file_error that names the byte of the header.
+/// Walks through a JSON text whose form is known. Everything else is a file_error that names the byte of `what`.
 class header_reader {
 public:
-    header_reader(const std::filesystem::path& path, std::string_view text) : path_(path), text_(text) {
+    header_reader(const std::filesystem::path& path, std::string_view text, std::string_view what = "header") : path_(path), text_(text), what_(what) {
         at_ = first_invalid_utf8(text);
         if (at_ != std::string_view::npos) error("this is not UTF-8");
         at_ = 0;
@@ -104,7 +104,7 @@ public:
     }
 
     [[noreturn, gnu::cold, gnu::noinline]] void error(std::initializer_list<std::string_view> what) const {
-        fail(path_, sentence({"byte ", std::to_string(at_), " of the header: ", sentence(what)}));
+        fail(path_, sentence({"byte ", std::to_string(at_), " of the ", what_, ": ", sentence(what)}));
     }
 
     [[noreturn]] void error(std::string_view what) const { error({what}); }
@@ -180,7 +180,7 @@ private:
     }
 
     const std::filesystem::path& path_;
-    std::string_view text_;
+    std::string_view text_, what_;
     std::size_t at_ = 0;
 };
 

@@ -7,14 +7,13 @@
 #include <heed/files/write_aside.hpp>
 #include <heed/tokenizers/piece_table.hpp>
 #include <heed/tokenizers/text.hpp>
+#include <heed/tokenizers/vocabulary_file.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <ostream>
 #include <span>
@@ -42,8 +41,7 @@ public:
     /// What every vocabulary has. Those that word_piece_trainer makes have them first, in this order: [PAD] is 0.
     static constexpr std::array<std::string_view, 5> special_pieces = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
-    static constexpr std::size_t longest_piece = 1000;                  // bytes
-    static constexpr std::size_t largest_file = std::size_t{64} << 20;  // bytes
+    static constexpr std::size_t longest_piece = 1000;  // bytes
 
     /// Pieces in the order of their ids; those that continue a word begin with "##". value_error where a piece is empty,
     /// stands twice, is over 1000 bytes long, is not UTF-8 or holds white space or control characters, or where a special
@@ -58,19 +56,7 @@ public:
     /// Reads a vocabulary in the format of BERT's vocab.txt: one piece a line, the first is 0. Lines end in \n or \r\n.
     /// file_error, with file and line, for whatever the constructor would not take, and for a file over 64 MiB.
     static word_piece load(const std::filesystem::path& path) {
-        std::error_code unknown;
-        if (std::filesystem::is_directory(path, unknown)) files::fail(path, "cannot be read: it is a folder");
-        std::ifstream file(path, std::ios::binary);
-        if (!file) files::fail(path, "cannot be read", errno);
-        std::string lines;
-        std::array<char, 1 << 16> buffer;
-        while (file) {
-            file.read(buffer.data(), buffer.size());
-            lines.append(buffer.data(), static_cast<std::size_t>(file.gcount()));
-            if (lines.size() > largest_file) files::fail(path, "is over 64 MiB: this is no vocabulary");
-        }
-        if (!file.eof()) files::fail(path, "cannot be read to its end", errno);
-        return parse(lines, path);
+        return parse(detail::read_vocabulary(path), path);
     }
 
     /// The same, of lines that are in memory; `path` is for the errors' texts.

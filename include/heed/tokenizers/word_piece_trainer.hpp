@@ -2,6 +2,7 @@
 #pragma once
 
 #include <heed/error.hpp>
+#include <heed/tokenizers/piece_merger.hpp>
 #include <heed/tokenizers/text.hpp>
 #include <heed/tokenizers/utf8.hpp>
 #include <heed/tokenizers/word_piece.hpp>
@@ -12,12 +13,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <queue>
 #include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -65,165 +64,27 @@ public:
     /// Counts the words of a text.
     void add(std::string_view text) {
         for_each_word(text, [&](const word& w) {
-            if (w.characters <= longest_word) count(w.text);
+            if (w.characters <= longest_word) counts_.add(w.text);
             return true;
         });
     }
 
     /// How many different words there were, those of over 100 characters left out.
-    std::size_t distinct_words() const noexcept { return counts_.size(); }
+    std::size_t distinct_words() const noexcept { return counts_.all().size(); }
 
     word_piece train() const;
 
 private:
     static constexpr int special_count = static_cast<int>(word_piece::special_pieces.size());
 
-    /// Lets a map of strings be asked for a view, without making a string of it.
-    struct view_hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-    };
-
-    void count(std::string_view text) {
-        if (const auto found = counts_.find(text); found != counts_.end()) ++found->second;
-        else counts_.emplace(text, 1);
-    }
-
     word_piece_options options_;
-    std::unordered_map<std::string, std::int64_t, view_hash, std::equal_to<>> counts_;
+    detail::word_counts counts_;
 };
 
 namespace detail {
 
-/// The words as rows of pieces, and the pairs of neighbours with their counts, kept up to date from merge to merge.
-class piece_merger {
-public:
-    explicit piece_merger(std::vector<std::string> pieces) : pieces_(std::move(pieces)) {
-        for (std::size_t id = 0; id < pieces_.size(); ++id) ids_.emplace(pieces_[id], static_cast<int>(id));
-    }
-
-    void add_word(std::span<const int> row, std::int64_t count) {
-        const auto index = static_cast<std::uint32_t>(words_.size());
-        words_.push_back({row_ids_.size(), static_cast<std::uint32_t>(row.size()), count});
-        row_ids_.insert(row_ids_.end(), row.begin(), row.end());
-        for (std::size_t i = 0; i + 1 < row.size(); ++i) change({row[i], row[i + 1]}, count, index);
-    }
-
-    /// Merges the most frequent pair, again and again, until there are `size` pieces or no pair is frequent enough.
-    std::vector<std::string> merge(std::size_t size, std::int64_t min_frequency) {
-        queue_grown(min_frequency);
-        while (pieces_.size() < size && !queue_.empty()) {
-            const candidate best = queue_.top();
-            queue_.pop();
-            const std::int64_t count = pairs_[best.index].count;
-            if (count == best.count) {
-                merge_pair(best.index);
-                queue_grown(min_frequency);
-            } else if (count < best.count && count >= min_frequency) {
-                queue_.push({count, best.both, best.index});  // other merges took some of its places: it waits for its turn
-            }
-            // A pair that has grown since is in the queue once more, with what it has now.
-        }
-        return std::move(pieces_);
-    }
-
-private:
-    using neighbours = std::pair<int, int>;
-
-    struct pair_of_pieces {
-        neighbours both;
-        std::int64_t count = 0;
-        bool is_listed = false;               // in grown_
-        std::vector<std::uint32_t> words{};  // all that hold it, and some that no longer do
-    };
-    struct word_row {
-        std::size_t begin;
-        std::uint32_t size;
-        std::int64_t count;
-    };
-    struct candidate {
-        std::int64_t count;
-        neighbours both;
-        std::size_t index;
-        /// The queue's top is the most frequent; at a tie that of the older pieces.
-        bool operator<(const candidate& other) const { return std::tie(count, other.both) < std::tie(other.count, both); }
-    };
-    struct neighbours_hash {
-        std::size_t operator()(const neighbours& both) const noexcept {
-            const auto key = (static_cast<std::uint64_t>(both.first) << 32) | static_cast<std::uint32_t>(both.second);
-            return static_cast<std::size_t>((key ^ (key >> 29)) * 0x9e3779b97f4a7c15u);
-        }
-    };
-
-    void change(neighbours both, std::int64_t by, std::uint32_t word) {
-        const auto [found, is_new] = pair_index_.try_emplace(both, pairs_.size());
-        if (is_new) pairs_.push_back({both});
-        pair_of_pieces& pair = pairs_[found->second];
-        pair.count += by;
-        if (by < 0) return;
-        if (pair.words.empty() || pair.words.back() != word) pair.words.push_back(word);
-        if (!std::exchange(pair.is_listed, true)) grown_.push_back(found->second);
-    }
-
-    /// The number of the piece that a pair becomes. Two pairs may become the same: a + ##bc and ab + ##c.
-    int merged(neighbours both) {
-        std::string piece = pieces_[static_cast<std::size_t>(both.first)];
-        piece += placed_piece(pieces_[static_cast<std::size_t>(both.second)]).letters;
-        const auto [found, is_new] = ids_.try_emplace(piece, static_cast<int>(pieces_.size()));
-        if (is_new) pieces_.push_back(std::move(piece));
-        return found->second;
-    }
-
-    void queue_grown(std::int64_t min_frequency) {
-        for (const std::size_t i : grown_) {
-            pairs_[i].is_listed = false;
-            if (pairs_[i].count >= min_frequency) queue_.push({pairs_[i].count, pairs_[i].both, i});
-        }
-        grown_.clear();
-    }
-
-    void merge_pair(std::size_t index) {
-        const neighbours both = pairs_[index].both;
-        const int whole = merged(both);
-        const auto words = std::exchange(pairs_[index].words, {});
-        for (const std::uint32_t word : words) merge_in_word(word, both, whole);
-    }
-
-    /// Each merge in  ... before left right after ...  takes (before, left), (left, right), (right, after) away and brings
-    /// (before, whole), (whole, after). The row is shortened in place.
-    void merge_in_word(std::uint32_t word, neighbours both, int whole) {
-        word_row& row = words_[word];
-        int* const ids = row_ids_.data() + row.begin;
-        std::uint32_t kept = 0;
-        for (std::uint32_t i = 0; i < row.size; ++i) {
-            if (i + 1 == row.size || ids[i] != both.first || ids[i + 1] != both.second) {
-                ids[kept++] = ids[i];
-                continue;
-            }
-            change(both, -row.count, word);
-            if (kept > 0) {
-                change({ids[kept - 1], both.first}, -row.count, word);
-                change({ids[kept - 1], whole}, row.count, word);
-            }
-            if (i + 2 < row.size) {
-                change({both.second, ids[i + 2]}, -row.count, word);
-                change({whole, ids[i + 2]}, row.count, word);
-            }
-            ids[kept++] = whole;
-            ++i;
-        }
-        row.size = kept;
-    }
-
-    std::vector<std::string> pieces_;
-    std::unordered_map<std::string, int> ids_;
-    std::vector<int> row_ids_;
-    std::vector<word_row> words_;
-    std::vector<pair_of_pieces> pairs_;
-    std::unordered_map<neighbours, std::size_t, neighbours_hash> pair_index_;
-    std::vector<std::size_t> grown_;  // pairs that are not yet queued with what they have now
-    std::priority_queue<candidate> queue_;
-};
+/// What two pieces of a word become: the second goes on, and loses its "##".
+inline std::string joined_word_pieces(const std::string& left, const std::string& right) { return left + std::string(placed_piece(right).letters); }
 
 /// How often a character occurs, and whether ever behind another one of its word.
 struct character_count {
@@ -249,7 +110,7 @@ inline std::string to_utf8(char32_t c) {
 
 inline word_piece word_piece_trainer::train() const {
     std::map<char32_t, detail::character_count> seen;
-    for (const auto& [text, count] : counts_) {
+    for (const auto& [text, count] : counts_.all()) {
         detail::for_each_character(text, [&, n = count](char32_t c, bool begins) {
             auto& character = seen[c];
             character.count += n;
@@ -284,9 +145,9 @@ inline word_piece word_piece_trainer::train() const {
         if (character.continues) alphabet[c].continues = next(std::string(continuation) + detail::to_utf8(c));
     }
 
-    detail::piece_merger merger(std::move(pieces));
+    detail::piece_merger merger(std::move(pieces), detail::joined_word_pieces);
     std::vector<int> row;
-    for (const auto& [text, count] : counts_) {
+    for (const auto& [text, count] : counts_.all()) {
         row.clear();
         bool is_covered = true;
         detail::for_each_character(text, [&](char32_t c, bool begins) {
