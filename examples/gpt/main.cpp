@@ -70,7 +70,7 @@ int run(int argc, char** argv) {
     if (*train) {
         const std::string text = text_to_use();
         std::filesystem::create_directories(plan.folder);
-        auto codec = gpt::codec::bytes();
+        auto codec = tokens == "bytes" ? gpt::codec::bytes() : plan.resume ? gpt::codec::load(plan.folder, "bpe") : gpt::codec::pieces_of(gpt::part_to_learn(text), pieces);
         shape.tokens = codec.size();
         gpt::trained t{codec, shape, gpt::make_model(shape)};
         const gpt::split_text split(t.tokens, text, shape.context);
@@ -86,8 +86,12 @@ int run(int argc, char** argv) {
         options.top_k = top_k;
         heed::generate::sampler draw(options);
         std::cout << prompt << std::flush;
-        gpt::continue_text(t, prompt, length, draw, [](std::string_view bytes) { return static_cast<bool>(std::cout << bytes << std::flush) && !feed::interrupt_requested(); });
+        std::size_t written = 0;
+        const auto start = std::chrono::steady_clock::now();
+        gpt::continue_text(t, prompt, length, draw, [&](std::string_view bytes) { return ++written, static_cast<bool>(std::cout << bytes << std::flush) && !feed::interrupt_requested(); });
+        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         std::cout << "\n";
+        std::cerr << fmt::format("{} tokens in {:.3g} s, {} a second\n", written, seconds, feed::wording::count(std::round(static_cast<double>(written) / seconds)));
     } else {
         const auto t = gpt::trained::load(folder);
         const std::string text = text_to_use();

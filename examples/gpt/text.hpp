@@ -4,6 +4,8 @@
 #include <heed/error.hpp>
 #include <heed/files/byte_source.hpp>
 #include <heed/files/utf8.hpp>
+#include <heed/tokenizers/byte_pair.hpp>
+#include <heed/tokenizers/byte_pair_trainer.hpp>
 
 #include <fmt/format.h>
 
@@ -12,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,46 +43,71 @@ inline std::string own_text(const std::filesystem::path& root) {
     return all;
 }
 
-/// Text as tokens and back.
+/// Text as tokens and back: bytes, or pieces of several bytes that were learnt from a text.
 class codec {
 public:
     /// Every byte is a token: 256 of them, and any text can be written.
     static codec bytes() { return {}; }
+    /// At most `size` pieces of bytes, those that stand together most often in the text.
+    static codec pieces_of(std::string_view text, int size) {
+        heed::tokenizers::byte_pair_trainer trainer({.size = size});
+        trainer.add(text);
+        codec made;
+        made.pieces_ = trainer.train();
+        return made;
+    }
 
-    std::string_view kind() const { return "bytes"; }
-    int size() const { return 256; }
+    std::string_view kind() const { return pieces_ ? "bpe" : "bytes"; }
+    int size() const { return pieces_ ? pieces_->size() : 256; }
 
     std::vector<int> encode(std::string_view text) const {
+        if (pieces_) return pieces_->encode(text);
         std::vector<int> tokens(text.size());
         std::transform(text.begin(), text.end(), tokens.begin(), [](char c) { return static_cast<int>(static_cast<unsigned char>(c)); });
         return tokens;
     }
     /// The bytes of tokens; cut short, they need not be UTF-8.
     std::string decode(std::span<const int> tokens) const {
+        if (pieces_) return pieces_->decode(tokens);
         std::string text(tokens.size(), ' ');
         std::transform(tokens.begin(), tokens.end(), text.begin(), [](int token) { return static_cast<char>(token); });
         return text;
     }
 
-    void save(const std::filesystem::path&) const {}
-    static codec load(const std::filesystem::path& folder, const std::string& kind) {
-        if (kind != "bytes") throw heed::file_error(fmt::format("{}: its tokens are '{}'; this program knows bytes and bpe.", (folder / "settings.json").string(), kind));
-        return bytes();
+    /// vocab.json and merges.txt, as GPT-2 has them, where there are pieces.
+    void save(const std::filesystem::path& folder) const {
+        if (pieces_) pieces_->save(folder / "vocab.json", folder / "merges.txt");
     }
+    static codec load(const std::filesystem::path& folder, const std::string& kind) {
+        if (kind == "bytes") return bytes();
+        if (kind != "bpe") throw heed::file_error(fmt::format("{}: its tokens are '{}'; this program knows bytes and bpe.", (folder / "settings.json").string(), kind));
+        codec loaded;
+        loaded.pieces_ = heed::tokenizers::byte_pair::load(folder / "vocab.json", folder / "merges.txt");
+        return loaded;
+    }
+
+private:
+    std::optional<heed::tokenizers::byte_pair> pieces_;
 };
+
+/// The part of a text to learn from: all but the last tenth, and not half a letter.
+inline std::string_view part_to_learn(std::string_view text) {
+    std::size_t cut = text.size() - text.size() / 10;
+    while (cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) ++cut;
+    return text.substr(0, cut);
+}
 
 /// The tokens of a text; the last tenth is held out.
 struct split_text {
     std::vector<int> all;
     std::size_t learnt = 0, bytes_held_out = 0;
 
-    split_text(const codec& tokens, const std::string& text, int context) {
-        std::size_t cut = text.size() - text.size() / 10;
-        while (cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) ++cut;         // not within a letter
-        all = tokens.encode(std::string_view(text).substr(0, cut));
+    split_text(const codec& tokens, std::string_view text, int context) {
+        const std::string_view first = part_to_learn(text);
+        all = tokens.encode(first);
         learnt = all.size();
-        bytes_held_out = text.size() - cut;
-        const auto rest = tokens.encode(std::string_view(text).substr(cut));
+        bytes_held_out = text.size() - first.size();
+        const auto rest = tokens.encode(text.substr(first.size()));
         all.insert(all.end(), rest.begin(), rest.end());
         if (learnt <= static_cast<std::size_t>(context) || rest.size() < 2)
             throw heed::value_error(fmt::format("The text is too short: {} tokens to learn from and {} held out, for a context of {}. It takes {} and 2.", learnt, rest.size(), context, context + 1));

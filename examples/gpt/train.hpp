@@ -30,8 +30,10 @@ struct training_plan {
     std::filesystem::path checkpoint() const { return folder / "training.safetensors"; }
     /// What a checkpoint must have in common with the training that goes on from it.
     std::string identity(const model_shape& s, const split_text& text) const {
-        return fmt::format("blocks {} width {} heads {} inner {} context {} vocabulary {} text {} tokens steps {} warm-up {} batch {} rate {} decay {} dropout {} seed {}", s.blocks, s.width, s.heads, s.inner,
-                           s.context, s.tokens, text.all.size(), steps, warm_up, batch, rate, weight_decay, dropout, seed);
+        std::uint64_t hash = 0xcbf29ce484222325;                // FNV-1a of the tokens: it tells one text from another
+        for (const int token : text.all) hash = (hash ^ static_cast<std::uint64_t>(token)) * 0x100000001b3;
+        return fmt::format("blocks {} width {} heads {} inner {} context {} vocabulary {} text {:016x} of {} tokens steps {} warm-up {} batch {} rate {} decay {} dropout {} seed {}", s.blocks, s.width, s.heads, s.inner,
+                           s.context, s.tokens, hash, text.all.size(), steps, warm_up, batch, rate, weight_decay, dropout, seed);
     }
 };
 
