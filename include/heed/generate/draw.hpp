@@ -37,6 +37,7 @@ public:
         const auto line = fma(x - cpu::simd<float>(reference_), cpu::simd<float>(scale_), cpu::simd<float>(127 * unit));
         return cpu::convert<std::int32_t>(max(cpu::simd<float>(0), line));
     }
+
 private:
     static constexpr float unit = 0x1p23f;      // of the exponent, among the bits of a float
     float reference_, scale_;

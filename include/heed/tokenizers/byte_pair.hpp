@@ -70,7 +70,8 @@ public:
         reader.finish();
         std::ranges::sort(entries);
         for (auto& [id, piece] : entries) {
-            if (id != made.size()) files::fail(vocabulary_path, "the vocabulary has " + std::string(id < made.size() ? "two pieces " : "no piece ") + std::to_string(std::min<std::int64_t>(id, made.size())));
+            if (id != made.size())
+                files::fail(vocabulary_path, "the vocabulary has " + std::string(id < made.size() ? "two pieces " : "no piece ") + std::to_string(std::min<std::int64_t>(id, made.size())));
             made.pieces_.push_back(std::move(piece));
         }
         if (const std::string wrong = made.index_pieces(); !wrong.empty()) files::fail(vocabulary_path, "the vocabulary " + wrong);

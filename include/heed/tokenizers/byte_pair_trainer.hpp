@@ -39,7 +39,8 @@ public:
     explicit byte_pair_trainer(byte_pair_options options = {}) : options_(std::move(options)) {
         const std::size_t least = 256 + options_.special.size();
         if (options_.size < 0 || static_cast<std::size_t>(options_.size) < least)
-            throw value_error("a vocabulary of " + std::to_string(options_.size) + " pieces has no room for the 256 bytes and " + std::to_string(options_.special.size()) + " special pieces");
+            throw value_error("a vocabulary of " + std::to_string(options_.size) + " pieces has no room for the 256 bytes and " +
+                              std::to_string(options_.special.size()) + " special pieces");
         if (options_.min_frequency < 1) throw value_error("the least frequency of a pair is " + std::to_string(options_.min_frequency) + "; it must be 1 or more");
         std::set<std::string_view> seen;
         for (const std::string& piece : options_.special)
