@@ -5,7 +5,6 @@
 #include <heed/eval/attention.hpp>
 #include <heed/nn/attention.hpp>
 
-#include <algorithm>
 #include <cmath>
 
 namespace gradients {
@@ -34,42 +33,28 @@ struct problem {
 };
 
 /// One kernel forward and one backward, neither of which holds a matrix of tokens x keys.
-void check_kernels(table& found, const std::string& what, const auto& mask) {
-    problem x(5);
+///
+/// A single token reads itself alone: its weight is 1 whatever q and k are. Their slopes are zero, and a difference would
+/// measure nothing but rounding; so their gradients are held against zero itself, in units of 1e-8.
+void check_kernels(table& found, const std::string& what, const auto& mask, int tokens = 5) {
+    problem x(tokens);
     queries o, dq;
     keys dk, dv;
     tensor<double, batch, token, head> log_sum;
-    check(found, "attention, " + what, [&] {
+    const auto learn = [&] {
         const auto scores = nn::masked_scores<depth>(x.q.value, x.k.value, scale, mask);
         attention_forward<key>(scores, x.v.value, o, log_sum);
         attention_backward<key>(scores, x.v.value, o, log_sum, x.dy, dq, dk, dv);
         x.q.gradient += dq, x.k.gradient += dk, x.v.gradient += dv;
         return weigh(o, x.dy);
-    }, named("q", x.q), named("k", x.k), named("v", x.v));
-}
-
-/// A single token reads itself alone: its weight is 1 whatever q and k are. Their slopes are zero, and a difference would
-/// measure nothing but rounding; so their gradients are held against zero itself.
-void check_one_token(table& found) {
-    problem x(1);
-    queries o, dq;
-    keys dk, dv;
-    tensor<double, batch, token, head> log_sum;
-    fill(x.q.values(), 1), fill(x.k.values(), 2);
-    const auto scores = dot<depth>(x.q.value, x.k.value) * scale;
-    check(found, "attention, L = 1", [&] {
-        attention_forward<key>(scores, x.v.value, o, log_sum);
-        attention_backward<key>(scores, x.v.value, o, log_sum, x.dy, dq, dk, dv);
-        x.v.gradient += dv;
-        return weigh(o, x.dy);
-    }, named("v", x.v));
-    const auto zero = [&](const char* name, const auto& gradient) {
-        double largest = 0;
-        for (double number : gradient) largest = std::max(largest, std::abs(number));
-        found.parameters.push_back({std::string("attention, L = 1: ") + name, x.q.shape(), 0, largest / 1e-8, 0});
     };
-    zero("q", dq);
-    zero("k", dk);
+    if (tokens > 1) return check(found, what, learn, named("q", x.q), named("k", x.k), named("v", x.v));
+
+    fill(x.q.values(), 1), fill(x.k.values(), 2);
+    check(found, what, learn, named("v", x.v));
+    const double of_q = max<batch, token, head, depth>(abs(dq)), of_k = max<batch, key, head, depth>(abs(dk));
+    found.parameters.push_back({what + ": q", x.q.shape(), 0, of_q / 1e-8, 0});
+    found.parameters.push_back({what + ": k", x.k.shape(), 0, of_k / 1e-8, 0});
 }
 
 /// A matrix of tokens x keys with its two axes exchanged.
@@ -121,11 +106,11 @@ void check_attention(table& found, mistake wrong) {
     visible = position<token>() != 1 && position<token>() != 3 && position<key>() != 2;
 
     check_softmax(found);
-    check_kernels(found, "no mask", nn::everything{});
-    check_kernels(found, "causal", causal);
-    check_kernels(found, "padding", padding);
-    check_kernels(found, "rows masked out whole", visible);
-    check_one_token(found);
+    check_kernels(found, "attention, no mask", nn::everything{});
+    check_kernels(found, "attention, causal", causal);
+    check_kernels(found, "attention, padding", padding);
+    check_kernels(found, "attention, rows masked out whole", visible);
+    check_kernels(found, "attention, L = 1", nn::everything{}, 1);
     check_written_out(found, "no mask", nn::everything{}, wrong);
     check_written_out(found, "causal", causal, wrong);
     check_written_out(found, "padding", padding, wrong);
@@ -139,8 +124,7 @@ double effect_of_a_bias_of_the_keys() {
     fill(bias, 4);
     const auto read = [&](const keys& k) { return queries(attention<key>(dot<depth>(x.q.value, k) * scale, x.v.value)); };
     const queries without = read(x.k.value), with = read(x.k.value + bias);
-    const tensor<double> largest = max<batch, token, head, depth>(abs(with - without));
-    return largest();
+    return max<batch, token, head, depth>(abs(with - without));
 }
 
 }  // namespace gradients
