@@ -39,15 +39,15 @@ struct demo_options {
     std::optional<double> rate, passes;             ///< none: chosen
     int vocabulary = 30'000;                        ///< word pieces at most
     std::size_t tokens = 4096;                      ///< in a batch
-    double word_dropout = 0;
+    double word_dropout = 0, dropout = 0;           ///< of the words of both models, of the classifier's encoder
     bool resume = false, skip_bad = false;
 
     static constexpr std::size_t usual_train = 60'000, usual_test = 20'000;
 
     /// What a run that goes on must have in common with the one that stopped.
     std::string identity() const {
-        return fmt::format("data {} validation {} seed {} train {} test {} rate {} passes {} vocabulary {} tokens {} dropped {} skip bad {}", data.string(), validation.string(), seed, train,
-                           test, rate ? fmt::format("{}", *rate) : "chosen", passes ? fmt::format("{}", *passes) : "chosen", vocabulary, tokens, word_dropout, skip_bad);
+        return fmt::format("data {} validation {} seed {} train {} test {} rate {} passes {} vocabulary {} tokens {} dropped {} and {} skip bad {}", data.string(), validation.string(), seed, train,
+                           test, rate ? fmt::format("{}", *rate) : "chosen", passes ? fmt::format("{}", *passes) : "chosen", vocabulary, tokens, word_dropout, dropout, skip_bad);
     }
 };
 
@@ -156,7 +156,7 @@ inline void settle(training_plan& plan, model_kind kind, const demo_options& o, 
         for (std::size_t i = 0; i < std::min(names.size(), outcomes.size()); ++i) tried.emplace_back(names[i], outcomes[i]);
         return;
     }
-    auto space = usual_space(kind);
+    auto space = usual_space(kind, o.data.empty());
     if (o.rate) space.rates = {*o.rate};
     if (o.passes) space.passes = {*o.passes};
     choose(plan, kind, data.rules.shape(o.seed), data.train.older, data.rules.fields, data.train.held_out, space, tried);
@@ -175,7 +175,8 @@ inline std::unique_ptr<learner> make_model(model_kind kind, const demo_options& 
     auto model = make_learner(kind, data.rules.shape(o.seed));
     result.name = name_of(kind);
     result.parameters = model->parameters();
-    training_plan plan{.name = result.name, .order = {.seed = o.seed, .tokens = o.tokens, .word_dropout = o.word_dropout}, .checkpoint = o.out / "training" / (result.name + ".checkpoint")};
+    training_plan plan{.name = result.name, .order = {.seed = o.seed, .tokens = o.tokens, .word_dropout = o.word_dropout}, .dropout = o.dropout,
+                       .checkpoint = o.out / "training" / (result.name + ".checkpoint")};
     settings tried;
     settle(plan, kind, o, data, tried);
     const auto record = train(*model, data.train.all, data.rules.fields, plan, data.train.watched);
@@ -201,7 +202,9 @@ inline void demo(const demo_options& o, std::ostream& out) {
     r.data = data.description;
     r.machine = machine();
     r.run = {{"seed", std::to_string(o.seed)}, {"vocabulary", wording::count(static_cast<double>(data.rules.vocabulary))}, {"tokens of a post at most", std::to_string(most_tokens)},
-             {"tokens in a batch", wording::count(o.tokens)}, {"words left out in training", wording::percent(o.word_dropout)}, {data.train.by_age ? "newest posts held out to choose by" : "posts held out to choose by", wording::count(data.train.held_out.count)}};
+             {"tokens in a batch", wording::count(o.tokens)}, {"words left out in training", wording::percent(o.word_dropout)},
+             {"dropout of the encoder", wording::percent(o.dropout)},
+             {data.train.by_age ? "newest posts held out to choose by" : "posts held out to choose by", wording::count(data.train.held_out.count)}};
     const auto baseline = detail::make_model(model_kind::baseline, o, data, r.baseline);
     const auto classifier = detail::make_model(model_kind::classifier, o, data, r.classifier);
 

@@ -22,8 +22,9 @@ public:
 
     virtual std::size_t parameters() const = 0;
 
-    /// One update by AdamW with this rate; the mean loss before it, in nats. value_error where something is not finite.
-    virtual double learn(const batch& b, double rate) = 0;
+    /// One update by AdamW with this rate and this dropout of the encoder, where the model has one; the mean loss before it,
+    /// in nats. value_error where something is not finite.
+    virtual double learn(const batch& b, double rate, double dropout = 0) = 0;
     /// How many updates were made.
     virtual std::int64_t steps() const = 0;
 

@@ -32,14 +32,15 @@ constexpr double longest_gradient = 1.0;
 template <class Model>
 class learner_of final : public learner {
 public:
-    explicit learner_of(const model_shape& shape) : model_(shape.vocabulary, shape.levels) { model_.start(shape.seed); }
+    explicit learner_of(const model_shape& shape) : seed_(shape.seed), model_(shape.vocabulary, shape.levels) { model_.start(seed_); }
 
     std::size_t parameters() const override { return nn::parameter_count(model_); }
 
-    double learn(const batch& b, double rate) override {
+    double learn(const batch& b, double rate, double dropout) override {
+        if constexpr (requires { model_.encoder; }) model_.encoder.drop = nn::dropout(dropout);
         inputs_.take(b);
         nn::clear_gradients(model_);
-        const auto loss = model_.learn(inputs_, trace_);
+        const auto loss = model_.learn(inputs_, trace_, nn::random_key{seed_, static_cast<std::uint64_t>(steps())});
         const auto clipped = train::clip_by_global_norm(model_, longest_gradient, 1 / loss.count);
         optimizer_.step(model_, rate, clipped.scale);
         return loss.mean();
@@ -78,6 +79,7 @@ public:
     }
 
 private:
+    std::uint64_t seed_;
     Model model_;
     train::adamw<float> optimizer_{train::adamw_rule{.beta2 = 0.99}};        // a short memory: a rare word's step is not judged by long ago
     typename Model::trace trace_;

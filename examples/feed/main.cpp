@@ -56,7 +56,8 @@ int run(int argc, char** argv) {
     auto* given_passes = demo->add_option("--passes", passes, "Over the posts, of both models; 1.5 is one and a half (else chosen)")->check(CLI::Range(0.01, 100.0));
     demo->add_option("--vocabulary", o.vocabulary, "Word pieces at most, of real posts")->check(CLI::Range(1000, feed::largest_vocabulary))->capture_default_str();
     demo->add_option("--batch-tokens", o.tokens, "Tokens in a batch of training")->check(CLI::Range(256, 65536))->capture_default_str();
-    auto* given_dropout = demo->add_option("--word-dropout", o.word_dropout, "Share of a post's words left out in training (real posts: 0.1, generated: 0)")->check(CLI::Range(0.0, 0.9));
+    auto* given_word_dropout = demo->add_option("--word-dropout", o.word_dropout, "Share of a post's words left out in training (real posts: 0.3, generated: 0)")->check(CLI::Range(0.0, 0.9));
+    auto* given_dropout = demo->add_option("--dropout", o.dropout, "Of the Transformer's encoder in training (real posts: 0.1, generated: 0)")->check(CLI::Range(0.0, 0.9));
     demo->add_option("--threads", threads, "Threads to compute with (0: as many as OpenMP takes); results do not depend on it");
     demo->add_flag("--resume", o.resume, "Go on where a run with the same options was stopped");
     demo->add_flag("--skip-bad", o.skip_bad, "Count bad lines and go on");
@@ -89,7 +90,8 @@ int run(int argc, char** argv) {
     } else {
         if (*given_rate) o.rate = rate;
         if (*given_passes) o.passes = passes;
-        if (!*given_dropout && !o.data.empty()) o.word_dropout = 0.1;
+        if (!*given_word_dropout && !o.data.empty()) o.word_dropout = 0.3;
+        if (!*given_dropout && !o.data.empty()) o.dropout = 0.1;
         o.seed = seed;
         feed::demo(o, std::cout);
     }

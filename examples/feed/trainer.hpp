@@ -57,14 +57,15 @@ struct training_plan {
     double rate = 1e-3;                 ///< at its highest: a linear warm-up, then half a cosine down to zero
     double warm_up = 0.05;              ///< of the training
     reading_order order = {};
+    double dropout = 0;                 ///< of the encoder
     std::size_t points = 12;            ///< of the curve
     std::filesystem::path checkpoint = {};   ///< empty: none is kept
     double seconds_between_checkpoints = 20;
 
     /// What a checkpoint must have in common with the training that goes on from it.
     std::string identity(std::size_t posts) const {
-        return fmt::format("{} rate {} warm-up {} passes {} tokens {} dropped {} seed {} posts {}", name, rate, warm_up, order.passes, order.tokens, order.word_dropout,
-                           order.seed, posts);
+        return fmt::format("{} rate {} warm-up {} passes {} tokens {} dropped {} and {} seed {} posts {}", name, rate, warm_up, order.passes, order.tokens, order.word_dropout,
+                           dropout, order.seed, posts);
     }
 };
 
@@ -145,7 +146,7 @@ inline training_record train(learner& model, const post_source& posts, const fie
                                                       : fmt::format("interrupted while training the {}; {} of {} examples are saved in {}: --resume goes on from there", plan.name, done, total,
                                                                     plan.checkpoint.string()));
         }
-        const double loss = model.learn(b, rate(static_cast<std::int64_t>(stream.done())));
+        const double loss = model.learn(b, rate(static_cast<std::int64_t>(stream.done())), plan.dropout);
         loss_sum += loss * static_cast<double>(b.size()), loss_posts += static_cast<double>(b.size());
         smoothed = std::isnan(smoothed) ? loss : 0.98 * smoothed + 0.02 * loss;
         bar.update(stream.done() - done_before, smoothed);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -19,6 +20,13 @@ feed::batch some_posts(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) b.add(made_up::post(i), fields);
     return b;
 }
+
+/// Two models that start alike.
+struct model_pair {
+    std::unique_ptr<feed::learner> one, other;
+    explicit model_pair(feed::model_kind kind) : one(new_model(kind)), other(new_model(kind)) {}
+    static std::unique_ptr<feed::learner> new_model(feed::model_kind kind) { return feed::make_learner(kind, {made_up::vocabulary, made_up::levels().counts(), 1}); }
+};
 
 template <class Model>
 void check_slopes() {
@@ -37,6 +45,35 @@ void check_slopes() {
 TEST_CASE("the gradients of both models are their slopes") {
     check_slopes<feed::network::baseline<double>>();
     check_slopes<feed::network::classifier<double>>();
+}
+
+TEST_CASE("with dropout, too, the gradients of the classifier are its slopes") {
+    feed::network::classifier<double> model(made_up::vocabulary, made_up::levels().counts());
+    model.start(3);
+    model.encoder.drop = heed::nn::dropout(0.3);
+    feed::network::inputs<double> in;
+    in.take(some_posts(5));
+    feed::network::classifier<double>::trace trace;
+    const double whole = model.learn(in, trace).sum;
+    heed::nn::clear_gradients(model);
+    const auto report = heed::train::gradient_check(model, [&] { return model.learn(in, trace, heed::nn::random_key{5, 2}).sum; }, {.most = 12, .print = nullptr});
+    INFO(report.table());
+    CHECK(report.largest() < 1e-6);
+    CHECK(model.learn(in, trace, heed::nn::random_key{5, 2}).sum != whole);
+}
+
+TEST_CASE("dropout is drawn anew at each update, for the encoder alone, and in no score") {
+    const auto posts = some_posts(9);
+    const model_pair encoders(feed::model_kind::classifier), bags(feed::model_kind::baseline);
+    for (const auto* models : {&encoders, &bags}) {                     // a rate of nothing: only what is drawn differs
+        const double whole = models->one->learn(posts, 0), first = models->one->learn(posts, 0, 0.3), second = models->one->learn(posts, 0, 0.3);
+        CHECK((first != whole) == (models == &encoders));
+        CHECK((second != first) == (models == &encoders));
+        std::vector<double> dropped, never;
+        models->one->logits(posts, dropped);
+        models->other->logits(posts, never);
+        CHECK(dropped == never);
+    }
 }
 
 TEST_CASE("a post has the same logit alone and beside others") {

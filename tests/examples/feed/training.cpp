@@ -20,7 +20,7 @@
 namespace {
 
 feed::training_plan small_plan(const std::filesystem::path& checkpoint = {}) {
-    return {.name = "classifier", .rate = 1e-3, .order = {.seed = 4, .passes = 1.5, .tokens = 256, .word_dropout = 0.1}, .points = 3, .checkpoint = checkpoint,
+    return {.name = "classifier", .rate = 1e-3, .order = {.seed = 4, .passes = 1.5, .tokens = 256, .word_dropout = 0.1}, .dropout = 0.1, .points = 3, .checkpoint = checkpoint,
             .seconds_between_checkpoints = 0};
 }
 
