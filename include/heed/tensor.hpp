@@ -171,7 +171,7 @@ public:
     detail::strided<const T, rank> memory() const { return describe<const T>(elements_.data()); }
 
     /// Sizes an item each, in the order of the items, and the offsets of the ragged one; the contents are lost if it must grow.
-    void resize(const index* sizes, const index* offsets, index segments) {
+    [[gnu::noinline]] void resize(const index* sizes, [[maybe_unused]] const index* offsets, [[maybe_unused]] index segments) {
         std::copy(sizes, sizes + rank, size_);
         if constexpr (detail::ragged_items<Items...> > 0)
             if (offsets != offsets_.data()) offsets_.assign(offsets, offsets + segments + 1);

@@ -73,6 +73,18 @@ TEST_CASE("lengths and extents, padded and ragged") {
     CHECK((last(0, 2) == 1 && last(0, 1) == 0 && last(2, 3) == 1 && last(2, 0) == 0));
 }
 
+TEST_CASE("lengths and places keep their values under new names") {
+    const tensor<float, texts> x(texts{2, 0, 3});
+    const auto renamed = eval(rename<batch, row>(lengths<token>(x) * 10));
+    STATIC_REQUIRE(std::is_same_v<decltype(renamed)::names, axes<row>>);
+    CHECK((renamed(0) == 20 && renamed(1) == 0 && renamed(2) == 30));
+    const tensor<float, token, whole> y(token{4});
+    const tensor<int, token, head, depth> halves = split<whole, head, depth>(place_in(y));
+    CHECK(halves(3, 1, 2) == 3 * 6 + 1 * 3 + 2);
+    const tensor<int, query, whole> places = rename<token, query>(place_in(y));
+    CHECK(places(2, 5) == 2 * 6 + 5);
+}
+
 TEST_CASE("random numbers are those of their place, in any order of work and memory") {
     tensor<float, batch, token> x(batch{3}, token{37});
     x = 1.0f;

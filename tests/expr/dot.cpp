@@ -139,3 +139,18 @@ TEST_CASE("integers and masks as products of a product; sizes that differ are na
     const tensor<float, model, inner> w(model{3}, inner{2});
     CHECK_THROWS_WITH(eval(dot<model>(x, w)), "axis model has size 2 in one operand and 3 in another");
 }
+
+TEST_CASE("products of bf16 tensors are summed in float and rounded once") {
+    tensor<bf16, token, model> x(token{3}, model{40});
+    tensor<bf16, model, inner> w(model{40}, inner{5});
+    set(x, [](int i, int k) { return bf16(static_cast<float>(number(i, k))); });
+    set(w, [](int k, int c) { return bf16(static_cast<float>(number(k, c, 1))); });
+    const auto of = [&](int i, int k) { return static_cast<double>(static_cast<float>(x(i, k))); };
+    const auto product = [&](int i, int c) { return summed(40, [&](int k) { return of(i, k) * static_cast<double>(static_cast<float>(w(k, c))); }); };
+    const double half_a_step = 1.0 / 256;                        // of bf16's eight bits
+    tensor<bf16, token, inner> y = dot<model>(x, w);
+    CHECK(holds(eval(as<float>(y)), product, half_a_step));
+    y = relu(dot<model>(x, w)) + 1.0f;
+    CHECK(holds(eval(as<float>(y)), [&](int i, int c) { return std::max(0.0, product(i, c)) + 1; }, half_a_step));
+    CHECK(holds(eval(as<float>(dot<model>(x, w))), product, half_a_step));
+}

@@ -92,6 +92,13 @@ TEST_CASE("a reduction of a smaller operand is one number for all rows") {
     CHECK(holds(y, [&](int k, int i, int j) { return number(i, j, k) * all; }));
 }
 
+TEST_CASE("numbers beside double are double, in a temporary too") {
+    const tensor<double, token> x(token{2});
+    const auto y = eval(x + sum<depth>(0.1 * position<depth>() + 0.2));          // the sum is a temporary: no row of x
+    CHECK(std::abs(y(0) - 0.9) < 1e-15);
+    CHECK(y(1) == y(0));
+}
+
 TEST_CASE("sum_to keeps the named axes, and converts to a number when none is left") {
     const auto x = some(2, 3, 4);
     STATIC_REQUIRE(std::is_same_v<decltype(sum_to<axes<model>>(x))::names, axes<model>>);

@@ -64,14 +64,9 @@ template <class T, class U, class X, class Y, class G> struct factors<reduction<
 /// Whether an operation has a kernel of its own: what an elementwise tree around it cannot compute.
 template <class Node> inline constexpr bool is_hard = factors<Node>::value || is_contraction<Node>;
 
-template <class Node> struct operand_list { using type = axes<>; };
-template <class Op, class T, class X> struct operand_list<unary<Op, T, X>> { using type = axes<X>; };
-template <class T, class X> struct operand_list<cast<T, X>> { using type = axes<X>; };
-template <class Op, class T, class L, class R> struct operand_list<binary<Op, T, L, R>> { using type = axes<L, R>; };
-template <class T, class C, class L, class R> struct operand_list<choice<T, C, L, R>> { using type = axes<C, L, R>; };
-template <class X> struct operand_list<uniform_node<X>> { using type = axes<X>; };
-template <class T, class X, class... A> struct operand_list<broadcasting<T, X, A...>> { using type = axes<X>; };
-template <class Node> using elementwise_operands = typename operand_list<Node>::type;
+/// The operands that an elementwise tree goes on in.
+template <class Node> using elementwise_operands =
+    std::conditional_t<is_row_operation<Node> || is_contraction<Node> || is_gather<Node> || is_merging<Node>, axes<>, typename Node::operands>;
 
 /// How many operations with kernels of their own an elementwise tree has.
 template <class Node> constexpr int count_hard();
@@ -116,11 +111,9 @@ template <class Node> struct row_axes {
                                              std::conditional_t<is_row_operation<Node>, gone_by<Node>, first_row_axes<elementwise_operands<Node>>>>::type;
 };
 
-template <class Node> struct all_operands { using type = elementwise_operands<Node>; };
-template <class Op, class T, class X, class G> struct all_operands<reduction<Op, T, X, G>> { using type = axes<X>; };
-template <class T, class X, class G> struct all_operands<log_sum<T, X, G>> { using type = axes<X>; };
-template <bool L, class T, class X, class G> struct all_operands<soft<L, T, X, G>> { using type = axes<X>; };
-template <class T, class X, class Y, class A> struct all_operands<gathered<T, X, Y, A>> { using type = axes<X>; };
+/// The operands whose memory a row program walks along.
+template <class Node> struct walked_by { using type = std::conditional_t<is_contraction<Node> || is_merging<Node>, axes<>, typename Node::operands>; };
+template <class T, class X, class Y, class A> struct walked_by<gathered<T, X, Y, A>> { using type = axes<X>; };
 
 /// How many axes the largest leaf has.
 template <class Node> constexpr int largest_leaf() {
@@ -129,14 +122,14 @@ template <class Node> constexpr int largest_leaf() {
         int most = 0;
         ((most = largest_leaf<X>() > most ? largest_leaf<X>() : most), ...);
         return most;
-    }(typename all_operands<Node>::type{});
+    }(typename walked_by<Node>::type{});
 }
 /// Whether the memory of a leaf of Size axes runs along one of Names.
 template <class Node, class Names, int Size = largest_leaf<Node>()> constexpr bool runs_along() {
     if constexpr (is_leaf<Node>) {
         if constexpr (Node::names::size > 0 && Node::names::size == Size) return lists::has<lists::last<typename Node::names>, Names>;
         else return false;
-    } else return []<class... X>(axes<X...>) { return (runs_along<X, Names, Size>() || ...); }(typename all_operands<Node>::type{});
+    } else return []<class... X>(axes<X...>) { return (runs_along<X, Names, Size>() || ...); }(typename walked_by<Node>::type{});
 }
 
 /// Stands in an epilogue for the value of the contraction.
@@ -151,44 +144,7 @@ constexpr bool reads_memory() {
     else return []<class... X>(axes<X...>) { return (reads_memory<X>() || ...); }(elementwise_operands<Node>{});
 }
 
-/// What a leaf of a tree shares with the destination: nothing, the same elements in the same places, or something else.
-enum class sharing { none, in_place, otherwise };
-
-template <class T, int R> void memory_range(const strided<T, R>& m, const char*& low, const char*& high) {
-    const auto* first = m.data;
-    const auto* last = m.data;
-    for (int i = 0; i < R; ++i) {
-        if (m.size[i] == 0) { low = high = nullptr; return; }
-        (m.stride[i] < 0 ? first : last) += m.stride[i] * (m.size[i] - 1);
-    }
-    low = reinterpret_cast<const char*>(first);
-    high = reinterpret_cast<const char*>(last + 1);
-}
-
-template <class Node, class T, class Items, int R>
-sharing shares(const Node& node, const strided<T, R>& to, Items items) {
-    if constexpr (is_leaf<Node>) {
-        const auto memory = node.memory();
-        const char *a, *b, *c, *d;
-        memory_range(memory, a, b);
-        memory_range(to, c, d);
-        if (a >= d || c >= b) return sharing::none;
-        if constexpr (std::is_same_v<typename Node::items, Items>) {
-            bool same = static_cast<const void*>(memory.data) == static_cast<const void*>(to.data) && sizeof(typename Node::element_type) == sizeof(T);
-            for (int i = 0; i < R; ++i) same = same && (memory.stride[i] == to.stride[i] || to.size[i] == 1);
-            if (same) return sharing::in_place;
-        }
-        return sharing::otherwise;
-    } else {
-        sharing worst = sharing::none;
-        visit_operands(node, [&](const auto& x) {
-            sharing s = shares(x, to, items);
-            // Another operand order than the destination's: a contraction, a gather or a merge reads elsewhere than it writes.
-            if ((is_hard<Node> || is_gather<Node> || is_merging<Node>) && s == sharing::in_place) s = sharing::otherwise;
-            worst = std::max(worst, s);
-        });
-        return worst;
-    }
-}
+/// Whether an operation reads its operands elsewhere than it writes.
+template <class Node> inline constexpr bool reads_elsewhere = is_hard<Node> || is_gather<Node> || is_merging<Node>;
 
 }  // namespace heed::inline HEED_TARGET::detail

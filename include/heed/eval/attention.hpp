@@ -26,8 +26,8 @@ void attention_forward_on(const Scores& scores, const Values& values, Out& out, 
     using names = names_of_attention<Scores, Values, Key>;
     static_assert(names::value, "heed: the scores of attention are one dot of queries and keys, and what is elementwise around it");
     statement<lists::unite<mentioned_by<Scores>, mentioned_by<Values>>> sizes;
-    sizes.take_from(scores);
-    sizes.take_from(values);
+    take_sizes(sizes, scores);
+    take_sizes(sizes, values);
     size_for(out, sizes);
     size_for(log_sum_exp, sizes);
     if (out.size() == 0 && log_sum_exp.size() == 0) return;
@@ -45,8 +45,8 @@ void attention_backward_on(const Scores& scores, const Values& values, const Out
     using names = names_of_attention<Scores, Values, Key>;
     static_assert(names::value, "heed: the scores of attention are one dot of queries and keys, and what is elementwise around it");
     statement<lists::unite<mentioned_by<Scores>, mentioned_by<Values>>> sizes;
-    sizes.take_from(scores);
-    sizes.take_from(values);
+    take_sizes(sizes, scores);
+    take_sizes(sizes, values);
     sizes.take_memory(out.memory(), typename Out::items{});
     sizes.take_memory(d_out.memory(), typename DOut::items{});
     sizes.take_memory(log_sum_exp.memory(), typename Lse::items{});
@@ -56,8 +56,6 @@ void attention_backward_on(const Scores& scores, const Values& values, const Out
     executor<Backend> exec;
     using T = typename DQ::element_type;
     with_attention<Key>(exec, scores, values, sizes, T(), [&](auto& call, auto& tree, const auto& mask, auto slots, const auto& steps) {
-        using value = typename names::value_axes;
-        using depth = typename names::depth;
         const auto kept = [](const auto& memory) {
             auto writable = memory;
             attention_memory<T> m;
@@ -69,12 +67,12 @@ void attention_backward_on(const Scores& scores, const Values& values, const Out
             return m;
         };
         call.drop = drop;
-        call.out = kept(steps(out.memory(), typename Out::items{}, value{}));
+        call.out = kept(steps(out.memory(), typename Out::items{}, typename names::value_axes{}));
         call.log_sum_exp = kept(steps(log_sum_exp.memory(), typename Lse::items{}, axes<>{}));
-        call.d_out = steps(d_out.memory(), typename DOut::items{}, value{});
-        call.dq = steps(dq.memory(), typename DQ::items{}, depth{});
-        call.dk = steps(dk.memory(), typename DK::items{}, depth{});
-        call.dv = steps(dv.memory(), typename DV::items{}, value{});
+        call.d_out = steps(d_out.memory(), typename DOut::items{}, typename names::value_axes{});
+        call.dq = steps(dq.memory(), typename DQ::items{}, typename names::depth{});
+        call.dk = steps(dk.memory(), typename DK::items{}, typename names::depth{});
+        call.dv = steps(dv.memory(), typename DV::items{}, typename names::value_axes{});
         exec.template attend_backward<decltype(slots)>(call, tree, mask);
     });
 }

@@ -9,6 +9,11 @@
 
 namespace heed::inline HEED_TARGET::detail {
 
+// Of plan.hpp.
+template <class T, class Exec, class Node, class Names> auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes);
+template <class Gone, class Rest, class Weak, class Exec, class Node, class Names> auto settle(Exec& exec, const Node& node, const statement<Names>& sizes);
+template <class T, class Node, class With> auto replace_product(const Node& node, const With& with);
+
 /// The one product of queries and keys in an elementwise tree of scores.
 template <class Node> constexpr int count_products();
 template <class... X> constexpr int count_products_of(axes<X...>) { return (0 + ... + count_products<X>()); }
@@ -133,21 +138,19 @@ void with_attention(Exec& exec, const Scores& scores, const Values& values, cons
     const auto steps = [&](const auto& memory, auto items, auto inner) {
         return attention_steps(memory, items, typename names::batch{}, typename names::rows{}, axes<Key>{}, inner);
     };
-    using depth = typename names::depth;
-    using value = typename names::value_axes;
-    call.q = steps(q.memory(), typename decltype(q)::items{}, depth{});
-    call.k = steps(k.memory(), typename decltype(k)::items{}, depth{});
-    call.v = steps(v.memory(), typename decltype(v)::items{}, value{});
+    call.q = steps(q.memory(), typename decltype(q)::items{}, typename names::depth{});
+    call.k = steps(k.memory(), typename decltype(k)::items{}, typename names::depth{});
+    call.v = steps(v.memory(), typename decltype(v)::items{}, typename names::value_axes{});
     // Rows count through the key's own axis in the slots; a key that the rows lack is no step for them.
     using whole = std::remove_cvref_t<decltype(product)>;
     const auto inner = replace_product<T>(scores, contracted<T, typename whole::items>{});
-    const auto settled_values = settle<axes<>, slots>(exec, values_of(inner), sizes);      // it may hold tensors that the tree points into
+    const auto settled_values = settle<axes<>, slots, T>(exec, values_of(inner), sizes);      // it may hold tensors that the tree points into
     auto tree = lower<slots, 0>(settled_values, sizes);
     const auto mask = mask_of(inner);
     using place_of_slots = score_slots<names::batch::size, names::rows::size>;
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(mask)>, no_mask>) f(call, tree, no_mask{}, place_of_slots{}, steps);
     else {
-        const auto settled_mask = settle<axes<>, slots>(exec, mask, sizes);
+        const auto settled_mask = settle<axes<>, slots, T>(exec, mask, sizes);
         f(call, tree, lower<slots, 0>(settled_mask, sizes), place_of_slots{}, steps);
     }
 }

@@ -12,17 +12,27 @@ struct backend_of;
 
 namespace detail {
 
-/// Runs a plan on a backend. Temporaries live until the statement is done.
-template <class Backend>
-class executor {
+/// The temporaries of a statement: they live until it is done.
+class temporaries {
 public:
-    executor() : stack_(cpu::workspace::of_this_thread()), mark_(stack_.top()) {}
-    executor(const executor&) = delete;
-    executor& operator=(const executor&) = delete;
-    ~executor() { stack_.give_back(mark_); }
+    [[gnu::noinline]] temporaries() : stack_(cpu::workspace::of_this_thread()), mark_(stack_.top()) {}
+    temporaries(const temporaries&) = delete;
+    temporaries& operator=(const temporaries&) = delete;
+    [[gnu::noinline]] ~temporaries() { stack_.give_back(mark_); }
 
+    template <class T> T* temporary(index count) { return reinterpret_cast<T*>(bytes(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)))); }
+
+private:
+    [[gnu::noinline]] std::byte* bytes(std::size_t size) { return stack_.take(size); }
+    cpu::workspace& stack_;
+    cpu::workspace::mark mark_;
+};
+
+/// Runs a plan on a backend.
+template <class Backend>
+class executor : public temporaries {
+public:
     static constexpr bool runs() { return true; }
-    template <class T> T* temporary(index count) { return reinterpret_cast<T*>(stack_.take(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)))); }
     template <bool Wide, class Shape, class Tree, class T>
     void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
         Backend::template rows<Wide, Shape>(l, tree, target);
@@ -37,10 +47,6 @@ public:
     template <int Lane, class Tree, class T> static void finish_row(const Tree& tree, T* row, index column, index columns) {
         Backend::template finish_row<Lane>(tree, row, column, columns);
     }
-
-private:
-    cpu::workspace& stack_;
-    cpu::workspace::mark mark_;
 };
 
 /// Whether elements of type From can be put where To are kept without as<To>.
@@ -67,19 +73,21 @@ template <class T, class Node> inline constexpr bool passes_on = std::is_same_v<
 
 template <class Items, class Node> using statement_names = lists::unite<lists::names<Items>, mentioned_by<Node>>;
 
-/// Runs a statement whose sizes are known, through a temporary where the destination is read elsewhere than it is written.
+/// Runs a statement whose sizes are known. What of the destination is read elsewhere than it is written, or has other sizes
+/// than it will have (`fits` is false), must stay until it has been read: there it goes through a temporary. `written` gives
+/// the destination in its new sizes.
 template <class Backend, class T, int R, class Items, class Node, class Names>
-void run_statement(const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
-    if (to.count() == 0) return;
+void run_statement(const strided<T, R>& now, bool fits, Items, const Node& node, const operands_in_memory<Node, Names>& reads, const statement<Names>& sizes, auto add, auto&& written) {
     executor<Backend> exec;
+    const sharing read = reads.shared_by({now, item_places<Items, Names>});
     // A contraction writes its sums to the destination before what is around it reads anything.
-    const sharing read = shares(node, to, Items{});
-    if (read == sharing::otherwise || (read == sharing::in_place && count_hard<Node>() > 0)) {
+    if (read == sharing::otherwise || (read == sharing::in_place && (count_hard<Node>() > 0 || !fits))) {
         const auto aside = temporary_memory<T>(exec, Items{}, sizes);
-        assign_node(exec, aside, Items{}, node, sizes, update::set);
+        if (aside.count() > 0) assign_node(exec, aside, Items{}, node, sizes, update::set);
         using held = leaf<by_pointer<T, R>, T, Items>;
-        assign_node(exec, to, Items{}, held(by_pointer<T, R>{aside}), sizes, add);
-    } else assign_node(exec, to, Items{}, node, sizes, add);
+        const strided<T, R> to = written();
+        if (to.count() > 0) assign_node(exec, to, Items{}, held(by_pointer<T, R>{aside}), sizes, add);
+    } else if (const strided<T, R> to = written(); to.count() > 0) assign_node(exec, to, Items{}, node, sizes, add);
 }
 
 /// Into memory that is there.
@@ -88,10 +96,12 @@ void assign_on(strided<T, Items::size> to, Items, const Node& node, How how) {
     if constexpr (passes_on<T, Node>) return;
     else if constexpr (assignment_fault<Items, T, Node> != 0) report_assignment<Items, T, Node>();
     else {
-        statement<statement_names<Items, Node>> sizes;
-        sizes.take_from(node);
+        using names = statement_names<Items, Node>;
+        const operands_in_memory<Node, names> reads(node);
+        statement<names> sizes;
+        reads.give_sizes(node, sizes);
         sizes.take_memory(to, Items{});
-        run_statement<Backend>(to, Items{}, node, sizes, how);
+        run_statement<Backend>(to, true, Items{}, node, reads, sizes, how, [&] { return to; });
     }
 }
 
@@ -107,26 +117,23 @@ void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state 
     if constexpr (passes_on<T, Node>) return;
     else if constexpr (assignment_fault<items, T, Node> != 0) report_assignment<items, T, Node>();
     else {
-        statement<statement_names<items, Node>> sizes;
-        sizes.take_from(node);
+        using names = statement_names<items, Node>;
+        const operands_in_memory<Node, names> reads(node);
+        statement<names> sizes;
+        reads.give_sizes(node, sizes);
         // What the expression does not say, the tensor does.
         if (state == destination::just_made)
             (static_cast<void>(sizes.template of<lists::last<lists::names<axes<Items>>>>()), ...);
         const auto now = to.memory();
-        constexpr const item_place* places = item_places<items, statement_names<items, Node>>;
+        constexpr const item_place* places = item_places<items, names>;
         sizes.take_missing(places, items::size, now.size, now.offsets, now.segments);
         index wanted[items::size + 1];
         sizes.of_items(places, items::size, wanted);
         const bool fits = std::equal(wanted, wanted + items::size, now.size) && (ragged_items<Items...> == 0 || sizes.same_lengths(now.offsets, now.segments));
-        if (!fits && shares(node, now, items{}) != sharing::none) {
-            tensor<T, Items...> fresh;                  // what is read of the destination must stay until it has been read
-            fresh.resize(wanted, sizes.offsets, sizes.segments);
-            run_statement<Backend>(fresh.memory(), items{}, node, sizes, update::set);
-            to = std::move(fresh);
-            return;
-        }
-        if (!fits) to.resize(wanted, sizes.offsets, sizes.segments);
-        run_statement<Backend>(to.memory(), items{}, node, sizes, update::set);
+        run_statement<Backend>(now, fits, items{}, node, reads, sizes, update::set, [&] {
+            if (!fits) to.resize(wanted, sizes.offsets, sizes.segments);
+            return to.memory();
+        });
     }
 }
 

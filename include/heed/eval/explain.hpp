@@ -199,7 +199,7 @@ plan explain(const X& x) {
         using items = typename node_type::items;
         using T = detail::settled<typename node_type::element_type>;
         detail::statement<detail::statement_names<items, node_type>> sizes;
-        sizes.take_from(node);
+        detail::take_sizes(sizes, node);
         const auto to = detail::dense_memory<T>(items{}, sizes);
         detail::assign_node(record, to, items{}, node, sizes, std::false_type());
     }

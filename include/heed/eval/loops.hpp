@@ -60,14 +60,14 @@ struct row_shape {
         l.segment = l.within = -1;
     }
     const auto join = [&](int begin, int end) {
-        int into = end - 1;
+        int kept = end - 1;
         for (int s = end - 2; s >= begin; --s) {
             if (l.size[s] == 1 && s != l.segment) continue;
-            const bool fixed = s == l.segment || s == l.within || into == l.segment || into == l.within;
-            if (!fixed && every([&](const walk& w) { return w.stride ? w.stride[s] == l.size[into] * w.stride[into] : !w.has(s) && !w.has(into); })) {
-                l.size[into] *= l.size[s];
+            const bool fixed = s == l.segment || s == l.within || kept == l.segment || kept == l.within;
+            if (!fixed && every([&](const walk& w) { return w.stride ? w.stride[s] == l.size[kept] * w.stride[kept] : !w.has(s) && !w.has(kept); })) {
+                l.size[kept] *= l.size[s];
                 l.size[s] = 1;
-            } else into = s;
+            } else kept = s;
         }
     };
     if (l.reduces) join(0, l.outer), join(l.outer, l.slots);

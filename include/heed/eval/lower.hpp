@@ -8,24 +8,6 @@
 
 namespace heed::inline HEED_TARGET::detail {
 
-/// Every axis that a statement mentions, summed ones included.
-template <class Node> struct mentioned { using type = typename Node::names; };
-template <class Op, class T, class X> struct mentioned<unary<Op, T, X>> : mentioned<X> {};
-template <class T, class X> struct mentioned<cast<T, X>> : mentioned<X> {};
-template <class Op, class T, class L, class R> struct mentioned<binary<Op, T, L, R>> { using type = lists::unite<typename mentioned<L>::type, typename mentioned<R>::type>; };
-template <class T, class C, class L, class R> struct mentioned<choice<T, C, L, R>> {
-    using type = lists::unite<typename mentioned<C>::type, lists::unite<typename mentioned<L>::type, typename mentioned<R>::type>>;
-};
-template <class Op, class T, class X, class G> struct mentioned<reduction<Op, T, X, G>> : mentioned<X> {};
-template <class T, class X, class G> struct mentioned<log_sum<T, X, G>> : mentioned<X> {};
-template <bool B, class T, class X, class G> struct mentioned<soft<B, T, X, G>> : mentioned<X> {};
-template <class T, class X, class Y, class G> struct mentioned<contraction<T, X, Y, G>> { using type = lists::unite<typename mentioned<X>::type, typename mentioned<Y>::type>; };
-template <class T, class X, class Y, class A> struct mentioned<gathered<T, X, Y, A>> { using type = lists::unite<typename mentioned<X>::type, typename mentioned<Y>::type>; };
-template <class T, class X, class... A> struct mentioned<broadcasting<T, X, A...>> { using type = lists::unite<typename mentioned<X>::type, axes<A...>>; };
-template <class T, class X, class B, class C, class A> struct mentioned<merging<T, X, B, C, A>> { using type = lists::unite<typename mentioned<X>::type, axes<A>>; };
-template <class X> struct mentioned<uniform_node<X>> : mentioned<X> {};
-template <class Node> using mentioned_by = typename mentioned<Node>::type;
-
 /// A leaf's strides by slot.
 template <class Slots, class Low, class T, class Items, int Rank>
 void place_strides(Low& low, const strided<T, Rank>& memory, Items) {

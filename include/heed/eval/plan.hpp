@@ -4,9 +4,9 @@
 /// which reduces over the axes of a row and writes elementwise trees of it. What does not fit becomes a temporary.
 #pragma once
 
-#include <heed/eval/analyse.hpp>
 #include <heed/eval/attention_plan.hpp>
 #include <heed/eval/calls.hpp>
+#include <heed/eval/operand_memory.hpp>
 
 #include <optional>
 
@@ -82,9 +82,14 @@ auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes) {
         return leaf<holder, T, items>(holder{memory});
     }
 }
-template <class Exec, class Node, class Names>
-auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes) {
-    return as_leaf<settled<typename Node::element_type>>(exec, node, sizes);
+
+/// The element type of a temporary: bf16 is computed in float, what is not decided yet in Weak.
+template <class E, class Weak> using held_as = std::conditional_t<std::is_same_v<E, bf16>, float, std::conditional_t<std::is_same_v<E, weak>, Weak, E>>;
+/// What `weak` becomes in a statement that stores T.
+template <class T, class Node> using weak_in = std::conditional_t<std::is_same_v<T, double> || wide<Node>::value, double, float>;
+template <class Weak, class Exec, class Node, class Names>
+auto as_temporary(Exec& exec, const Node& node, const statement<Names>& sizes) {
+    return as_leaf<held_as<typename Node::element_type, Weak>>(exec, node, sizes);
 }
 
 /// Ids in memory, each of them a row of the table.
@@ -95,27 +100,41 @@ auto checked_ids(Exec& exec, const Ids& ids, index rows, const statement<Names>&
     return held;
 }
 
-/// The tree with every operation that a row program over Gone cannot compute replaced by a temporary. Rest: the row's own axes.
-template <class Gone, class Rest, class Exec, class Node, class Names>
+/// Whether a row program over Gone computes a tree as it is.
+template <class Gone, class Rest, class Node> constexpr bool is_settled();
+template <class Gone, class Rest, class... X> constexpr bool are_settled(axes<X...>) { return (is_settled<Gone, Rest, X>() && ...); }
+template <class Gone, class Rest, class Node> constexpr bool is_settled() {
+    if constexpr (reads_elsewhere<Node>) return false;
+    else if constexpr (is_row_operation<Node>) {
+        using own = typename gone_by<Node>::type;
+        return lists::same<own, Gone> && lists::same<lists::minus<typename lists::at<typename Node::operands, 0>::names, Gone>, Rest> && are_settled<Gone, Rest>(typename Node::operands{});
+    } else return are_settled<Gone, Rest>(typename Node::operands{});
+}
+
+/// The tree with every operation that a row program over Gone cannot compute replaced by a temporary. Rest: the row's own axes;
+/// Weak: what a floating type that is not decided yet becomes.
+template <class Gone, class Rest, class Weak, class Exec, class Node, class Names>
 auto settle(Exec& exec, const Node& node, const statement<Names>& sizes) {
-    const auto inside = [&](const auto& x) { return settle<Gone, Rest>(exec, x, sizes); };
-    if constexpr (is_leaf<Node>) return node;
-    else if constexpr (is_hard<Node> && !(is_contraction<Node> && !factors<Node>::value)) return as_leaf(exec, node, sizes);
-    else if constexpr (is_contraction<Node>) return settle<Gone, Rest>(exec, sum_of_product(node), sizes);
-    else if constexpr (is_broadcasting<Node>) return settle<Gone, Rest>(exec, node.x, sizes);
+    const auto inside = [&](const auto& x) { return settle<Gone, Rest, Weak>(exec, x, sizes); };
+    if constexpr (is_settled<Gone, Rest, Node>()) return node;
+    else if constexpr (is_hard<Node> && !(is_contraction<Node> && !factors<Node>::value)) return as_temporary<Weak>(exec, node, sizes);
+    else if constexpr (is_contraction<Node>) return settle<Gone, Rest, Weak>(exec, sum_of_product(node), sizes);
+    else if constexpr (is_broadcasting<Node>) return settle<Gone, Rest, Weak>(exec, node.x, sizes);
     else if constexpr (is_row_operation<Node>) {
         using own = typename gone_by<Node>::type;
         if constexpr (lists::same<own, Gone> && lists::same<lists::minus<typename decltype(node.x)::names, Gone>, Rest>) return node.map(inside);
-        else return as_leaf(exec, node, sizes);
+        else return as_temporary<Weak>(exec, node, sizes);
     } else if constexpr (is_gather<Node>) {
-        auto table = as_leaf(exec, node.table, sizes);
-        const index rows = table.memory().size[lists::place<gather_axis<Node>, typename decltype(table)::items>];
-        const auto with = [&](auto ids) { return gathered<typename Node::element_type, decltype(table), decltype(ids), gather_axis<Node>>(table, std::move(ids)); };
+        const auto table = [&] {
+            if constexpr (is_leaf<std::remove_cvref_t<decltype(node.table)>>) return node.table;
+            else return as_temporary<Weak>(exec, node.table, sizes);
+        }();
+        const index rows = table.memory().size[lists::place<gather_axis<Node>, typename std::remove_cvref_t<decltype(table)>::items>];
+        const auto with = [&](auto ids) { return gathered<typename Node::element_type, std::remove_cvref_t<decltype(table)>, decltype(ids), gather_axis<Node>>(table, std::move(ids)); };
         if constexpr (reads_memory<std::remove_cvref_t<decltype(node.ids)>>()) return with(checked_ids<gather_axis<Node>>(exec, node.ids, rows, sizes));
         else return with(node.ids);                 // positions alone: they are checked where the tree is lowered
-    } else if constexpr (is_merging<Node>) return as_leaf(exec, node, sizes);
-    else if constexpr (requires { node.map(inside); }) return node.map(inside);
-    else return node;
+    } else if constexpr (is_merging<Node>) return as_temporary<Weak>(exec, node, sizes);
+    else return node.map(inside);
 }
 
 /// dot<A>(x, y) without a kernel of its own: the sum over A of x * y.
@@ -139,13 +158,14 @@ void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, 
     using gone = typename row_axes<Node>::type;
     using rest = lists::minus<own, gone>;
     using slots = lists::join<rest, gone>;
+    using weak_as = weak_in<T, Node>;
     constexpr bool reduces = gone::size > 0, writes_inner = !reduces || lists::inside<gone, own>;
     if constexpr (reduces && !lists::inside<gone, own> && lists::common<gone, own>::size > 0) {
         // Some of what is reduced over is in the result and some not: the reductions come first.
-        const auto node = settle<axes<>, axes<>>(exec, whole, sizes);
+        const auto node = settle<axes<>, axes<>, weak_as>(exec, whole, sizes);
         assign_rows(exec, to, Items{}, node, sizes);
     } else {
-        const auto node = settle<gone, rest>(exec, whole, sizes);
+        const auto node = settle<gone, rest, weak_as>(exec, whole, sizes);
         using settled_node = std::remove_cvref_t<decltype(node)>;
         // Every reduction was of something smaller than the row: what is left is elementwise.
         if constexpr (reduces && row_axes<settled_node>::type::size == 0) assign_rows(exec, to, Items{}, node, sizes);
@@ -289,7 +309,7 @@ void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, 
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
     using E = typename Node::element_type;
-    constexpr bool same_element = std::is_same_v<settled<E>, T> || std::is_same_v<E, weak>;
+    constexpr bool same_element = std::is_same_v<held_as<E, T>, T>;
     constexpr bool floats = std::is_same_v<T, float> || std::is_same_v<T, double>;
     if constexpr (is_broadcasting<Node>) return assign_node(exec, to, Items{}, node.x, sizes, add);
     else if constexpr (is_merging<Node>) return assign_merged(exec, to, Items{}, node, sizes, add);
@@ -311,7 +331,7 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
         } else return assign_general(exec, to, Items{}, node, sizes, add);
     } else if constexpr (only_elementwise<Node>() && count_hard<Node>() == 1) {
         using hard = std::remove_cvref_t<decltype(find_hard(node))>;
-        if constexpr (same_element && floats && factors<hard>::value && !is_attention<hard> && std::is_same_v<settled<typename hard::element_type>, T>) {
+        if constexpr (same_element && floats && factors<hard>::value && !is_attention<hard> && std::is_same_v<held_as<typename hard::element_type, T>, T>) {
             if constexpr (lists::same<Items, typename contractible_items<hard>::type>) {
                 if constexpr (decltype(add)::value) return assign_through(exec, to, Items{}, node, sizes, add);
                 else return assign_fused(exec, to, Items{}, node, sizes);
@@ -323,7 +343,7 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
 /// Through memory of the node's own element type and order.
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_through(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
-    assign_general(exec, to, Items{}, as_leaf(exec, node, sizes), sizes, add);
+    assign_general(exec, to, Items{}, as_temporary<weak_in<T, Node>>(exec, node, sizes), sizes, add);
 }
 
 template <class Exec, class T, int R, class Items, class Node, class Names>

@@ -12,8 +12,8 @@ void scatter_add_into(const strided<T, R>& table, TableItems, const Ids& ids, co
     using own = lists::names<lists::minus<TableItems, axes<A>>>;
     using slots = lists::join<lists::minus<typename Rows::names, own>, own>;
     statement<lists::unite<slots, typename Ids::names>> sizes;
-    sizes.take_from(rows);
-    sizes.take_from(ids);
+    take_sizes(sizes, rows);
+    take_sizes(sizes, ids);
     [&]<class... Item>(axes<Item...>) { (sizes.template take<Item>(table.size[lists::place<Item, TableItems>]), ...); }(own{});
     auto source = lower<slots, 0>(rows, sizes);
     auto which = lower<slots, 0>(ids, sizes);

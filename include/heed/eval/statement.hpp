@@ -133,25 +133,17 @@ public:
     template <class Items, int Rank, class T> void take_memory(const strided<T, Rank>& memory, Items) {
         take_memory(item_places<Items, Names>, Rank, memory.size, memory.offsets, memory.segments);
     }
-    template <class Node> void take_from(const Node& node) {
-        if constexpr (is_leaf<Node>) take_memory(node.memory(), typename Node::items{});
-        else visit_operands(node, [&self = *this](const auto& x) { self.take_from(x); });
-        if constexpr (requires { node.take_gathered(*this); }) node.take_gathered(*this);
-    }
 
 private:
     index size_[Names::size > 0 ? Names::size : 1];
 };
 
-/// Calls f with each operand of a node.
-template <class Node>
-void visit_operands(const Node& node, auto&& f) {
-    if constexpr (requires { node.table; node.ids; }) f(node.table), f(node.ids);
-    else if constexpr (requires { node.condition; }) f(node.condition), f(node.yes), f(node.no);
-    else if constexpr (requires { node.left; node.right; }) f(node.left), f(node.right);
-    else if constexpr (requires { node.x; node.y; }) f(node.x), f(node.y);
-    else if constexpr (requires { node.x; }) f(node.x);
-}
+/// Every axis that a statement mentions, summed ones included.
+template <class Node, class Operands = typename Node::operands> struct mentioned { using type = typename Node::names; };
+template <class Node, class X, class... Rest> struct mentioned<Node, axes<X, Rest...>> {
+    using type = lists::unite<typename mentioned<X>::type, typename mentioned<Node, axes<Rest...>>::type>;
+};
+template <class Node> using mentioned_by = typename mentioned<Node>::type;
 
 /// The strides of memory by slot, and that of each row before a ragged sequence.
 [[gnu::noinline]] inline void place_strides(const index* of_memory, const item_place* item, int rank, index* stride, index& per_row) {

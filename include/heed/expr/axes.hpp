@@ -57,6 +57,8 @@ template <class T, class X, class B, class C, class A>
 struct merging : computed<merging<T, X, B, C, A>, T, lists::replace<lists::minus<typename X::items, axes<C>>, B, axes<A>>> {
     X x;
     explicit merging(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return merging<T, decltype(f(x)), B, C, A>(f(x)); }
     template <class Statement> void take_gathered(Statement& s) const {
         if (s.template knows<B>() && s.template knows<C>()) s.template take<A>(s.template of<B>() * s.template of<C>());
@@ -68,6 +70,8 @@ template <class T, class X, class... A>
 struct broadcasting : computed<broadcasting<T, X, A...>, T, lists::join<typename X::items, axes<A...>>> {
     X x;
     explicit broadcasting(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return broadcasting<T, decltype(f(x)), A...>(f(x)); }
 };
 
@@ -146,22 +150,24 @@ template <class T, class X, class B, class C, class A, class R> auto rewrite_gon
     return merging<T, decltype(inner), B, C, lists::at<typename R::template list<axes<A>>, 0>>(std::move(inner));
 }
 template <class X, class R>
-    requires requires(const X& x, const R& r) { x.map(r); }
+    requires(X::operands::size > 0)
 auto rewrite_gone(const X& x, const R& r) { return x.map(r); }
-
-/// What a node's `map` takes to make the node again: a node that has one has operands.
-struct same_operand {
-    template <class X> X operator()(const X& x) const { return x; }
-};
 
 /// The expression with R done to every axis of it. What has none of R's axes may still sum over a name that R brings.
 template <class X, class R>
 auto rewrite(const X& x, const R& r) {
     constexpr bool has_it = lists::common<typename X::names, typename R::gone>::size > 0;
     if constexpr (is_leaf<X> && has_it) return r.at_leaf(x);
+    else if constexpr (has_it && requires { x.rewritten(r); }) return x.rewritten(r);
     else if constexpr (requires { r.at_place(x); }) return r.at_place(x);
-    else if constexpr (has_it || requires { x.map(same_operand{}); }) return rewrite_gone(x, r);
+    else if constexpr (has_it || (X::operands::size > 0)) return rewrite_gone(x, r);
     else return x;
+}
+
+/// Whether the lengths of sequences along axis A are in an expression.
+template <class A, class X> constexpr bool has_lengths_along() {
+    if constexpr (requires { typename X::batch_of_lengths; }) return std::is_same_v<typename X::batch_of_lengths, A>;
+    else return []<class... Y>(axes<Y...>) { return (has_lengths_along<A, Y>() || ...); }(typename X::operands{});
 }
 
 }  // namespace detail
@@ -196,6 +202,9 @@ auto split(X&& x, Size... sizes) {
         return stand_in{};
     } else if constexpr (lists::common<lists::minus<axes<B, C>, axes<A>>, names_of<X>>::size > 0) {
         (void)sizeof(error::split_into_an_axis_that_is_there_already<lists::at<lists::common<axes<B, C>, names_of<X>>, 0>, names_of<X>>);
+        return stand_in{};
+    } else if constexpr (has_lengths_along<A, captured<X>>()) {
+        (void)sizeof(error::split_of_a_batch_whose_lengths_are_in_the_operand<A, names_of<X>>);
         return stand_in{};
     } else if constexpr (all_known && A::extent != B::extent * C::extent) {
         (void)sizeof(error::split_sizes_do_not_multiply_to_the_axis<A, A::extent, B::extent * C::extent>);

@@ -40,6 +40,7 @@ template <std::ptrdiff_t From, std::ptrdiff_t To> struct rename_to_an_axis_of_an
 template <class Axis, class Operand> struct split_axis_is_not_in_the_operand;
 template <class Axis, class Operand> struct split_into_an_axis_that_is_there_already;
 template <class Axis, std::ptrdiff_t Extent, std::ptrdiff_t Product> struct split_sizes_do_not_multiply_to_the_axis;
+template <class Axis, class Operand> struct split_of_a_batch_whose_lengths_are_in_the_operand;
 template <class Axis> struct split_into_axes_without_sizes_needs_a_type_with_sizes;
 template <class Axis, class Operand> struct merge_axis_is_not_in_the_operand;
 template <class Axis, class Operand> struct merge_to_an_axis_that_is_there_already;

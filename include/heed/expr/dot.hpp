@@ -13,6 +13,8 @@ struct contraction : computed<contraction<T, X, Y, Gone>, T,
     X x;
     Y y;
     contraction(X left, Y right) : x(std::move(left)), y(std::move(right)) {}
+    using operands = axes<X, Y>;
+    void each(auto&& f) const { f(x), f(y); }
     auto map(const auto& f) const { return contraction<T, decltype(f(x)), decltype(f(y)), Gone>(f(x), f(y)); }
 };
 
@@ -32,6 +34,9 @@ auto dot(X&& x, Y&& y) {
             return stand_in{};
         } else if constexpr (in_y::size > 0) {
             (void)sizeof(error::dot_axis_is_not_in_the_second_operand<lists::at<in_y, 0>, names_of<Y>, names_of<X>>);
+            return stand_in{};
+        } else if constexpr (spaces_differ<X, Y>) {
+            (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<X>, element_of<Y>>);
             return stand_in{};
         } else if constexpr (!mixes<element_of<X>, element_of<Y>>) {
             (void)sizeof(error::element_types_do_not_mix_without_as<element_of<X>, element_of<Y>>);

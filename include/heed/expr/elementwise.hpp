@@ -12,6 +12,8 @@ template <class Op, class T, class X>
 struct unary : computed<unary<Op, T, X>, T, typename X::items> {
     X x;
     explicit unary(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return unary<Op, T, decltype(f(x))>(f(x)); }
 };
 
@@ -20,6 +22,8 @@ struct binary : computed<binary<Op, T, L, R>, T, widest<typename L::items, typen
     L left;
     R right;
     binary(L l, R r) : left(std::move(l)), right(std::move(r)) {}
+    using operands = axes<L, R>;
+    void each(auto&& f) const { f(left), f(right); }
     auto map(const auto& f) const { return binary<Op, T, decltype(f(left)), decltype(f(right))>(f(left), f(right)); }
 };
 
@@ -30,6 +34,8 @@ struct choice : computed<choice<T, C, L, R>, T, widest<widest<typename L::items,
     L yes;
     R no;
     choice(C c, L l, R r) : condition(std::move(c)), yes(std::move(l)), no(std::move(r)) {}
+    using operands = axes<C, L, R>;
+    void each(auto&& f) const { f(condition), f(yes), f(no); }
     auto map(const auto& f) const {
         return choice<T, decltype(f(condition)), decltype(f(yes)), decltype(f(no))>(f(condition), f(yes), f(no));
     }
@@ -40,6 +46,8 @@ template <class T, class X>
 struct cast : computed<cast<T, X>, T, typename X::items> {
     X x;
     explicit cast(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return cast<T, decltype(f(x))>(f(x)); }
 };
 
@@ -58,7 +66,7 @@ template <class Op, class X> using number_function = unary<Op, number_of<element
 template <class Op, class L, class R>
 auto arithmetic(L&& l, R&& r) {
     if constexpr (absorbs<L, R>) return stand_in{};
-    else if constexpr (!std::is_same_v<space_of<element_of<L>>, space_of<element_of<R>>> && node_type<L> && node_type<R>) {
+    else if constexpr (spaces_differ<L, R>) {
         (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<L>, element_of<R>>);
         return stand_in{};
     } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
@@ -71,7 +79,10 @@ auto arithmetic(L&& l, R&& r) {
 template <class Op, class L, class R>
 auto comparison(L&& l, R&& r) {
     if constexpr (absorbs<L, R>) return stand_in{};
-    else if constexpr (is_mask<element_of<L>> != is_mask<element_of<R>>) {
+    else if constexpr (spaces_differ<L, R>) {
+        (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else if constexpr (is_mask<element_of<L>> != is_mask<element_of<R>>) {
         (void)sizeof(error::comparison_of_a_mask_with_a_number<element_of<L>, element_of<R>>);
         return stand_in{};
     } else if constexpr (!mixes<element_of<L>, element_of<R>>) {
@@ -87,7 +98,10 @@ auto comparison(L&& l, R&& r) {
 template <class Op, class L, class R>
 auto logic(L&& l, R&& r) {
     if constexpr (absorbs<L, R>) return stand_in{};
-    else if constexpr (!is_mask<element_of<L>>) {
+    else if constexpr (spaces_differ<L, R>) {
+        (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else if constexpr (!is_mask<element_of<L>>) {
         (void)sizeof(error::logic_wants_masks_not_numbers<element_of<L>>);
         return stand_in{};
     } else if constexpr (!is_mask<element_of<R>>) {
@@ -98,23 +112,23 @@ auto logic(L&& l, R&& r) {
 
 }  // namespace detail
 
-template <class L, class R> requires operands<L, R> auto operator+(L&& l, R&& r) { return detail::arithmetic<operations::add>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator-(L&& l, R&& r) { return detail::arithmetic<operations::subtract>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator*(L&& l, R&& r) { return detail::arithmetic<operations::multiply>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator/(L&& l, R&& r) { return detail::arithmetic<operations::divide>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto min(L&& l, R&& r) { return detail::arithmetic<operations::minimum>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto max(L&& l, R&& r) { return detail::arithmetic<operations::maximum>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator+(L&& l, R&& r) { return detail::arithmetic<operations::add>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator-(L&& l, R&& r) { return detail::arithmetic<operations::subtract>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator*(L&& l, R&& r) { return detail::arithmetic<operations::multiply>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator/(L&& l, R&& r) { return detail::arithmetic<operations::divide>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto min(L&& l, R&& r) { return detail::arithmetic<operations::minimum>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto max(L&& l, R&& r) { return detail::arithmetic<operations::maximum>(std::forward<L>(l), std::forward<R>(r)); }
 
-template <class L, class R> requires operands<L, R> auto operator<(L&& l, R&& r) { return detail::comparison<operations::less>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator<=(L&& l, R&& r) { return detail::comparison<operations::less_equal>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator>(L&& l, R&& r) { return detail::comparison<operations::greater>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator>=(L&& l, R&& r) { return detail::comparison<operations::greater_equal>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator==(L&& l, R&& r) { return detail::comparison<operations::equal>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator!=(L&& l, R&& r) { return detail::comparison<operations::not_equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator<(L&& l, R&& r) { return detail::comparison<operations::less>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator<=(L&& l, R&& r) { return detail::comparison<operations::less_equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator>(L&& l, R&& r) { return detail::comparison<operations::greater>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator>=(L&& l, R&& r) { return detail::comparison<operations::greater_equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator==(L&& l, R&& r) { return detail::comparison<operations::equal>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator!=(L&& l, R&& r) { return detail::comparison<operations::not_equal>(std::forward<L>(l), std::forward<R>(r)); }
 
 /// Masks combine by &&, || and !; both sides are evaluated.
-template <class L, class R> requires operands<L, R> auto operator&&(L&& l, R&& r) { return detail::logic<operations::both>(std::forward<L>(l), std::forward<R>(r)); }
-template <class L, class R> requires operands<L, R> auto operator||(L&& l, R&& r) { return detail::logic<operations::either>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator&&(L&& l, R&& r) { return detail::logic<operations::both>(std::forward<L>(l), std::forward<R>(r)); }
+template <class L, class R> requires detail::operands_together<L, R> auto operator||(L&& l, R&& r) { return detail::logic<operations::either>(std::forward<L>(l), std::forward<R>(r)); }
 template <node_type X>
 auto operator!(X&& x) {
     if constexpr (detail::absorbs<X>) return stand_in{};
@@ -160,11 +174,17 @@ auto as(X&& x) {
 
 /// `yes` where the mask is true, else `no`.
 template <class C, class L, class R>
-    requires operands<C, L, R>
+    requires detail::operands_together<C, L, R>
 auto where(C&& condition, L&& yes, R&& no) {
     using namespace detail;
     if constexpr (absorbs<C, L, R>) return stand_in{};
-    else if constexpr (!is_mask<element_of<C>>) {
+    else if constexpr (spaces_differ<L, R>) {
+        (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<L>, element_of<R>>);
+        return stand_in{};
+    } else if constexpr (spaces_differ<C, L> || spaces_differ<C, R>) {
+        (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<C>, std::conditional_t<spaces_differ<C, L>, element_of<L>, element_of<R>>>);
+        return stand_in{};
+    } else if constexpr (!is_mask<element_of<C>>) {
         (void)sizeof(error::where_condition_is_not_a_mask<element_of<C>>);
         return stand_in{};
     } else if constexpr (!mixes<element_of<L>, element_of<R>>) {

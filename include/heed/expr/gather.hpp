@@ -12,6 +12,8 @@ struct gathered : computed<gathered<T, Table, Ids, A>, T, lists::extend<typename
     Table table;
     Ids ids;
     gathered(Table t, Ids i) : table(std::move(t)), ids(std::move(i)) {}
+    using operands = axes<Table, Ids>;
+    void each(auto&& f) const { f(table), f(ids); }
     auto map(const auto& f) const { return gathered<T, decltype(f(table)), decltype(f(ids)), A>(f(table), f(ids)); }
 };
 
@@ -24,6 +26,9 @@ auto gather(Table&& table, Ids&& ids) {
     if constexpr (absorbs<Table, Ids>) return stand_in{};
     else if constexpr (!lists::has<A, names_of<Table>>) {
         (void)sizeof(error::gather_axis_is_not_in_the_table<A, names_of<Table>>);
+        return stand_in{};
+    } else if constexpr (spaces_differ<Table, Ids>) {
+        (void)sizeof(error::tensors_of_different_spaces_do_not_mix<element_of<Table>, element_of<Ids>>);
         return stand_in{};
     } else if constexpr (!is_integer<element_of<Ids>>) {
         (void)sizeof(error::gather_wants_integer_ids<element_of<Ids>>);

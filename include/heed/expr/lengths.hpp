@@ -11,7 +11,10 @@ namespace detail {
 template <class Holder, class A>
 struct lengths_node : computed<lengths_node<Holder, A>, std::int32_t, axes<A>> {
     Holder holder;
+    using batch_of_lengths = A;
     explicit lengths_node(Holder h) : holder(std::move(h)) {}
+    /// With A renamed; split refuses it.
+    template <class R> auto rewritten(const R&) const { return lengths_node<Holder, lists::at<typename R::template list<axes<A>>, 0>>(holder); }
     template <class Statement> void take_gathered(Statement& s) const { s.template take<A>(holder.memory().segments); }
 };
 

@@ -19,6 +19,8 @@ struct expression : expression_base {
     using element_type = T;                  // may be `weak`
     using items = Items;
     using names = lists::names<Items>;
+    using operands = axes<>;                 // a node's own list of what it is made of hides this one, and `each` with it
+    void each(auto&&) const {}
 };
 
 template <class X> concept node_type = std::derived_from<std::remove_cvref_t<X>, expression_base>;
@@ -26,7 +28,6 @@ template <class X> concept number_type = std::is_arithmetic_v<std::remove_cvref_
                                          std::same_as<std::remove_cvref_t<X>, negative_infinity>;
 /// What stands on either side of an operator: a tensor, a view, an expression, a number.
 template <class X> concept operand = node_type<X> || number_type<X>;
-template <class... X> concept operands = (operand<X> && ...) && (node_type<X> || ...);
 
 template <class T, class... Items> class tensor;
 template <class T, class... Items> class view;
@@ -37,6 +38,9 @@ using elements::floating, elements::mixes, elements::promote, elements::settled;
 
 /// An expression that no axis is left of converts to its number.
 template <class Node> auto evaluate_number(const Node& node);
+
+/// The operands of an operation on several, a tensor or an expression among them.
+template <class... X> concept operands_together = (operand<X> && ...) && (node_type<X> || ...);
 
 template <class Derived, class T, class Items>
 struct computed : expression<T, Items> {
@@ -126,6 +130,18 @@ template <class X> using names_of = typename captured<X>::names;
 template <class X> using items_of = typename captured<X>::items;
 template <class X> using element_of = typename captured<X>::element_type;
 template <class... X> inline constexpr bool absorbs = (std::is_same_v<captured<X>, stand_in> || ...);
+
+/// The space of an operand's tensors, `void` where it has none: numbers and positions go with any. An operation on tensors
+/// of different spaces is refused, so that the first of them tells.
+template <class X, class Operands = typename X::operands> struct space_within { using type = void; };
+template <class H, class T, class I> struct space_within<leaf<H, T, I>, axes<>> { using type = space_of<T>; };
+template <class X, class First, class... Rest> struct space_within<X, axes<First, Rest...>> {
+    using here = typename space_within<First>::type;
+    using type = typename std::conditional_t<std::is_void_v<here>, space_within<X, axes<Rest...>>, space_within<First>>::type;
+};
+template <class X> using space_of_operand = typename space_within<captured<X>>::type;
+template <class L, class R> inline constexpr bool spaces_differ =
+    !std::is_void_v<space_of_operand<L>> && !std::is_void_v<space_of_operand<R>> && !std::is_same_v<space_of_operand<L>, space_of_operand<R>>;
 
 /// The items of an operation on several operands: in the order of the one that has more names, the left at a tie.
 template <class L, class R>

@@ -14,6 +14,10 @@ template <class Holder, class Items>
 struct place_in_node : computed<place_in_node<Holder, Items>, std::int32_t, Items> {
     Holder holder;
     explicit place_in_node(Holder h) : holder(std::move(h)) {}
+    template <class R> auto rewritten(const R& r) const {
+        auto as_read = r.at_leaf(leaf<Holder, std::int32_t, Items>(holder));
+        return place_in_node<decltype(as_read.holder), typename decltype(as_read)::items>(std::move(as_read.holder));
+    }
     template <class Statement> void take_gathered(Statement& s) const { s.take_memory(holder.memory(), Items{}); }
 };
 
@@ -22,6 +26,8 @@ struct uniform_node : computed<uniform_node<X>, weak, typename X::items> {
     X x;
     std::uint64_t seed, step;
     uniform_node(X place, std::uint64_t with_seed, std::uint64_t at_step) : x(std::move(place)), seed(with_seed), step(at_step) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return uniform_node<decltype(f(x))>(f(x), seed, step); }
 };
 

@@ -49,6 +49,8 @@ template <class Op, class T, class X, class Gone>
 struct reduction : computed<reduction<Op, T, X, Gone>, T, lists::without<typename X::items, Gone>> {
     X x;
     explicit reduction(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return reduction<Op, T, decltype(f(x)), Gone>(f(x)); }
 };
 
@@ -57,6 +59,8 @@ template <class T, class X, class Gone>
 struct log_sum : computed<log_sum<T, X, Gone>, T, lists::without<typename X::items, Gone>> {
     X x;
     explicit log_sum(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return log_sum<T, decltype(f(x)), Gone>(f(x)); }
 };
 

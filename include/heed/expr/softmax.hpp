@@ -12,6 +12,8 @@ template <bool Log, class T, class X, class Gone>
 struct soft : computed<soft<Log, T, X, Gone>, T, typename X::items> {
     X x;
     explicit soft(X operand) : x(std::move(operand)) {}
+    using operands = axes<X>;
+    void each(auto&& f) const { f(x); }
     auto map(const auto& f) const { return soft<Log, T, decltype(f(x)), Gone>(f(x)); }
 };
 
