@@ -123,9 +123,10 @@ template <class Slots, int First, class N, bool Log, class T, class X, class G> 
     auto x = as_floating(lower<Slots, First>(e.x, s));
     auto [shift, powers, total] = exponentials<First>(x);
     if constexpr (Log) {
-        auto below = lowered_binary<kind::floating, operations::add>(lowered_unary<kind::floating, operations::logarithm>(total), shift);
+        // x - shift first, which is exact near the greatest: the logarithm would drown in a large shift.
+        auto below = lowered_unary<kind::floating, operations::logarithm>(total);
         auto nothing = lowered_binary<kind::mask, operations::equal>(total, lowered_number(0));
-        auto difference = lowered_binary<kind::floating, operations::subtract>(x, below);
+        auto difference = lowered_binary<kind::floating, operations::subtract>(lowered_binary<kind::floating, operations::subtract>(x, shift), below);
         return lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(difference)>{nothing, lowered_number(negative_infinity()), difference};
     } else {
         // Where nothing is above -infinity every power is 0, and so is its product with 0.

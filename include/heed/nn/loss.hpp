@@ -40,7 +40,7 @@ struct binary_cross_entropy {
 
 /// One of many: labels are integers that name a place along Class, over all other axes of the logits.
 ///
-///     loss(z, c) = logsumexp(z) - z_c                dloss/dz_i = softmax(z)_i - [i = c]
+///     loss(z, c) = logsumexp(z) - z_c = -log_softmax(z)_c            dloss/dz_i = softmax(z)_i - [i = c]
 ///
 /// With label smoothing e, the target is (1 - e) [i = c] + e / C over the C classes (as in PyTorch), so that
 ///
@@ -61,9 +61,9 @@ struct categorical_cross_entropy {
         if (wrong > 0)
             throw value_error("categorical_cross_entropy: " + std::to_string(wrong) + " labels lie beyond the " +
                               std::to_string(extent_of<Class>(logits)) + " classes.");
-        auto chosen = sum<Class>(where(position<Class>() == labels, logits, 0.0));
-        double sum = sum_to<axes<>>(where(labels >= 0, logsumexp<Class>(logits) - chosen, 0.0));
+        double sum = -sum_to<axes<>>(where(position<Class>() == labels, log_softmax<Class>(logits), 0.0));
         if (smoothing > 0) {
+            auto chosen = heed::sum<Class>(where(position<Class>() == labels, logits, 0.0));
             const double above_mean = sum_to<axes<>>(where(labels >= 0, chosen - mean<Class>(logits), 0.0));
             sum += smoothing * above_mean;
         }
