@@ -11,10 +11,12 @@ namespace heed::inline HEED_TARGET::operations {
 
 // The functions of plain numbers, beside which those of vectors are found by their type.
 using std::abs, std::erf, std::exp, std::log, std::sqrt, std::tanh;
-inline double min(double x, double y) { return x < y || x != x ? x : y; }
-inline double max(double x, double y) { return x > y || x != x ? x : y; }
-inline std::int64_t min(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
-inline std::int64_t max(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
+inline double max(double limit, double x) { return limit > x ? limit : x; }       // of NaN, NaN
+// NaN where either is.
+inline double min_or_nan(double x, double y) { return x < y || x != x ? x : y; }
+inline double max_or_nan(double x, double y) { return x > y || x != x ? x : y; }
+inline std::int64_t min_or_nan(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
+inline std::int64_t max_or_nan(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
 
 #define HEED_UNARY(NAME, RESULT)                                   \
     struct NAME {                                                  \
@@ -32,8 +34,8 @@ HEED_BINARY(add, x + y)
 HEED_BINARY(subtract, x - y)
 HEED_BINARY(multiply, x* y)
 HEED_BINARY(divide, x / y)
-HEED_BINARY(minimum, min(x, y))
-HEED_BINARY(maximum, max(x, y))
+HEED_BINARY(minimum, min_or_nan(x, y))
+HEED_BINARY(maximum, max_or_nan(x, y))
 HEED_UNARY(negate, -x)
 HEED_UNARY(absolute, abs(x))
 

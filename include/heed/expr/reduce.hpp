@@ -23,13 +23,13 @@ struct mean {
 struct highest {
     static constexpr const char* name = "max";
     static constexpr double identity = negative_infinity();
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max(x, y); }
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max_or_nan(x, y); }
     template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
 };
 struct lowest {
     static constexpr const char* name = "min";
     static constexpr double identity = infinity;
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return min(x, y); }
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return min_or_nan(x, y); }
     template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
 };
 

@@ -89,6 +89,15 @@ template <class T> struct simd {
     HEED_INLINE friend simd min(simd a, simd b) { return native::min<T>(a.value, b.value); }
     /// The greater; b where either is NaN, so that max(limit, x) lets a NaN in x through.
     HEED_INLINE friend simd max(simd a, simd b) { return native::max<T>(a.value, b.value); }
+    /// The same, but NaN where either is.
+    HEED_INLINE friend simd min_or_nan(simd a, simd b) {
+        if constexpr (std::is_floating_point_v<T>) return select(a != a, a, min(a, b));
+        else return min(a, b);
+    }
+    HEED_INLINE friend simd max_or_nan(simd a, simd b) {
+        if constexpr (std::is_floating_point_v<T>) return select(a != a, a, max(a, b));
+        else return max(a, b);
+    }
     HEED_INLINE friend simd sqrt(simd a) requires std::is_floating_point_v<T> { return native::sqrt<T>(a.value); }
     HEED_INLINE friend simd floor(simd a) requires std::is_floating_point_v<T> { return native::floor<T>(a.value); }
     /// The nearest whole number, ties to even.
