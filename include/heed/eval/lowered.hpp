@@ -59,11 +59,14 @@ struct leaf {
         here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
     }
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
-        if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
-        else return C::same(*here);
+        if constexpr (Slots >> C::lane & 1) {
+            const index apart = C::dense ? 1 : stride[C::lane];
+            return C::load(here + p.lane * apart, apart, p.count);
+        } else return C::same(*here);
     }
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {Slots, stride, per_row}; }
+    [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
     void reductions(auto&&) const {}
 };
 
@@ -82,6 +85,7 @@ struct place {
     }
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {slots, nullptr, 0}; }
+    void leaves(auto&&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -101,6 +105,7 @@ struct lengths {
     }
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {slots, nullptr, 0}; }
+    void leaves(auto&&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -125,6 +130,7 @@ struct offset {
     }
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {Slots, stride, per_row}; }
+    void leaves(auto&&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -144,6 +150,7 @@ struct uniform {
     }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
@@ -163,6 +170,7 @@ struct constant {
     }
     static constexpr int walk_count = 0;
     void walks(walk*&) const {}
+    void leaves(auto&&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -173,6 +181,7 @@ struct numbers {
     using floating = double;
     using integer = std::int64_t;
     static constexpr int lane = Lane, width = 1, unroll = 1;
+    static constexpr bool dense = false;
     static double same(double x) { return x; }
     static double same(float x) { return static_cast<double>(x); }
     static double same(bf16 x) { return static_cast<double>(static_cast<float>(x)); }
@@ -223,11 +232,14 @@ struct gathered {
                 chosen[i] = here[id * step + along];
             }
             return C::load(chosen, 1, C::width);
-        } else if constexpr (Slots >> C::lane & 1) return C::load(here + p.lane * stride[C::lane], stride[C::lane], p.count);
-        else return C::same(*here);
+        } else if constexpr (Slots >> C::lane & 1) {
+            const index apart = C::dense ? 1 : stride[C::lane];
+            return C::load(here + p.lane * apart, apart, p.count);
+        } else return C::same(*here);
     }
     static constexpr int walk_count = Ids::walk_count + 1;
     void walks(walk*& out) const { *out++ = {Slots, stride, 0}, ids.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
     void reductions(auto&&) const {}
 };
 
@@ -242,6 +254,7 @@ struct accumulated {
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
     static constexpr int walk_count = 0;
     void walks(walk*&) const {}
+    void leaves(auto&&) const {}
     void reductions(auto&&) const {}
 };
 
@@ -263,6 +276,7 @@ struct unary {
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
@@ -278,6 +292,7 @@ struct converted {
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
 };
@@ -304,6 +319,7 @@ struct binary {
     }
     static constexpr int walk_count = L::walk_count + R::walk_count;
     void walks(walk*& out) const { left.walks(out), right.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { left.leaves(f), right.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
 };
@@ -327,6 +343,7 @@ struct choice {
     }
     static constexpr int walk_count = M::walk_count + L::walk_count + R::walk_count;
     void walks(walk*& out) const { condition.walks(out), yes.walks(out), no.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { condition.leaves(f), yes.leaves(f), no.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
     [[gnu::always_inline]] void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
 };
@@ -345,6 +362,7 @@ struct reduction {
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
+    [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f), f(*this); }
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f), f(*this); }
 };

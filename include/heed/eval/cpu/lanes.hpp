@@ -9,8 +9,8 @@ namespace heed::inline HEED_TARGET::cpu {
 using heed::detail::index;
 
 /// Registers of F along slot Lane. In a statement of double, integers are whole doubles: exact, and in lanes of one width.
-/// Unroll: how many registers of a reduction lie side by side.
-template <class F, int Lane, int Unroll = 1>
+/// Unroll: how many registers of a reduction lie side by side. Dense: neighbours along Lane are neighbours in every memory.
+template <class F, int Lane, int Unroll = 1, bool Dense = false>
 struct lanes {
     static constexpr bool is_float = std::is_same_v<F, float>;
     using scalar = F;
@@ -19,6 +19,7 @@ struct lanes {
     using integer = simd<whole>;
     using truth = simd_mask<F>;
     static constexpr int lane = Lane, width = floating::lanes, unroll = Unroll;
+    static constexpr bool dense = Dense;
 
     template <class T> using register_of = std::conditional_t<is_mask<T>, truth, std::conditional_t<is_integer<T>, integer, floating>>;
     template <class T> using number_of = std::conditional_t<is_integer<T>, whole, F>;

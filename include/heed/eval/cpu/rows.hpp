@@ -5,105 +5,12 @@
 /// order: the bits depend on the sizes, never on the threads.
 #pragma once
 
-#include <heed/eval/cpu/lanes.hpp>
-#include <heed/eval/cpu/parallel.hpp>
+#include <heed/eval/cpu/rows_abreast.hpp>
 #include <heed/eval/cpu/workspace.hpp>
-
-#include <cstring>
 
 namespace heed::inline HEED_TARGET::cpu {
 
 namespace row_programs {
-
-/// Elements that one call of a parallel loop takes at least.
-inline constexpr index grain = 8192;
-
-/// A reduction as bytes: reductions whose operands have one type and the same bytes are the same.
-struct reduced_operand {
-    const void* kind;
-    const void* bytes;
-    std::size_t size;
-};
-template <class Reduction> inline constexpr char reduction_kind = 0;
-
-/// Which earlier reduction a reduction repeats; its own number where none.
-[[gnu::noinline]] inline void find_repeats(const reduced_operand* operands, int count, int* same_as) {
-    for (int later = 0; later < count; ++later) {
-        same_as[later] = later;
-        for (int earlier = 0; earlier < later && same_as[later] == later; ++earlier)
-            if (operands[later].kind && operands[later].kind == operands[earlier].kind && std::memcmp(operands[later].bytes, operands[earlier].bytes, operands[later].size) == 0)
-                same_as[later] = same_as[earlier];
-    }
-}
-template <class Op, class X> struct repeatable {};
-template <class Tree>
-void find_repeats(const Tree& tree, int* same_as) {
-    reduced_operand operands[Tree::reduction_count + 1] = {};         // a number that no reduction has stays empty
-    tree.reductions([&](const auto& r) {
-        using R = std::remove_cvref_t<decltype(r)>;
-        operands[R::number] = {&reduction_kind<repeatable<typename R::operation, decltype(r.x)>>, &r.x, sizeof(r.x)};
-    });
-    find_repeats(operands, Tree::reduction_count, same_as);
-}
-
-/// The places of a row along inner slots before `last`, where a ragged sequence's length may follow from the row.
-[[gnu::noinline]] inline index count_inner(const lowered::loops& l, const lowered::cursor& row, int last) {
-    index n = lowered::count_places(l, l.outer, last);
-    if (l.within >= l.outer && l.within < last && l.segment < l.outer) n *= l.length(row.at[l.segment]);
-    return n;
-}
-[[gnu::noinline]] inline void find_inner(const lowered::loops& l, index number, lowered::cursor& c, int last) {
-    if (l.within >= l.outer && l.segment < l.outer) {
-        for (int s = last - 1; s >= l.outer; --s) {
-            const index size = s == l.within ? l.length(c.at[l.segment]) : l.size[s];
-            c.at[s] = number % size;
-            number /= size;
-        }
-    } else lowered::find_place(l, l.outer, last, number, c);
-}
-
-/// The inner loops but the last, and the length of the last.
-struct inner_loops {
-    const lowered::loops& l;
-    index rows(const lowered::cursor& row) const { return count_inner(l, row, l.slots - 1); }
-    index length(const lowered::cursor& c) const { return l.slots - 1 == l.within ? l.length(c.at[l.segment]) : l.size[l.slots - 1]; }
-};
-
-/// Elements of a row, all inner loops together.
-[[gnu::noinline]] inline double row_elements(const lowered::loops& l, const lowered::cursor& c) {
-    double n = 1;
-    for (int s = l.outer; s < l.slots; ++s) {
-        if (s == l.within) n *= l.segment < l.outer ? static_cast<double>(l.length(c.at[l.segment])) : static_cast<double>(l.offsets[l.segments()]);
-        else if (s == l.segment) continue;
-        else n *= static_cast<double>(l.size[s]);
-    }
-    return n;
-}
-
-/// Two sums, which registers go to in turn, over `length` lanes of a tree from lane `first`.
-template <class C, class Op, class X>
-HEED_INLINE typename C::floating fold(const X& x, index first, index length, const void* reduced, typename C::floating sum) {
-    using V = typename C::floating;
-    constexpr int w = C::width;
-    const V identity(static_cast<typename C::scalar>(Op::identity));
-    V a = sum, b = identity;
-    for (index i = 0; i < length; i += w) {
-        const int n = static_cast<int>(std::min<index>(w, length - i));
-        V value = x.template get<C>(lowered::spot{first + i, n, reduced});
-        if (n < w) value = select(C::truth::first(n), value, identity);
-        const V together = Op::combine(a, value);
-        a = b;
-        b = together;
-    }
-    return Op::combine(a, b);
-}
-
-template <class Op, class F>
-HEED_INLINE F across(simd<F> v) {
-    if constexpr (std::is_same_v<Op, operations::highest>) return reduce_max(v);
-    else if constexpr (std::is_same_v<Op, operations::lowest>) return reduce_min(v);
-    else return reduce_add(v);
-}
 
 /// One reduction over inner places [first, last) of a row, or over all of them.
 template <class C, class Op, class X>
@@ -119,16 +26,6 @@ HEED_INLINE typename C::floating reduce_row(const lowered::loops& l, X& x, const
         sum = fold<C, Op>(x, 0, inner.length(c), reduced, sum);
     }
     return sum;
-}
-
-template <class C, class Tree, class T>
-HEED_INLINE void write_lanes(const Tree& tree, const lowered::target<T>& out, index first, index length, const void* reduced) {
-    constexpr int w = C::width;
-    const index stride = out.stride[C::lane], last = first + length;
-    for (index i = first; i < last; i += w) {
-        const int n = static_cast<int>(std::min<index>(w, last - i));
-        C::store(out.here + i * stride, stride, n, tree.template get<C>(lowered::spot{i, n, reduced}));
-    }
 }
 
 /// All reductions of a row, one after another, each in every lane.
@@ -264,6 +161,8 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
 
 /// Columns of a chunk: registers side by side that go down the rows together.
 inline constexpr int chunk = 8;
+/// So many rows before they are read, memory is asked for them.
+inline constexpr index steps_down = 16;
 
 template <class C, bool WritesInner, class Tree, class T>
 void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
@@ -285,6 +184,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
         const auto count_of = [&](int u) { return static_cast<int>(std::min<index>(w, columns - u * w)); };
         V reduced[Tree::reduction_count * chunk];
         const index places = count_inner(l, row, l.slots);
+        const int innermost = l.slots - 1;
         bool done[Tree::reduction_count + 1] = {};
         t.reductions([&](auto& r) __attribute__((always_inline)) {
             using R = std::remove_cvref_t<decltype(r)>;
@@ -308,6 +208,11 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
                 if (i == 0) find_inner(l, 0, c, l.slots);
                 else next_inner(l, c);
                 r.x.template seek<C::lane>(c.at, c.row);
+                // A step down is too long for the hardware to foresee.
+                r.x.leaves([&](const auto& leaf) __attribute__((always_inline)) {
+                    if constexpr (std::remove_cvref_t<decltype(leaf)>::slots >> C::lane & 1)
+                        for (int u = 0; u < registers; ++u) __builtin_prefetch(leaf.here + steps_down * leaf.stride[innermost] + first + u * w);
+                });
                 for (int u = 0; u < registers; ++u)
                     sums[u] = op::combine(sums[u], r.x.template get<C>(lowered::spot{first + u * w, count_of(u), reduced + u}));
             }
@@ -344,7 +249,12 @@ void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target) 
         // The lanes of one register belong to one sequence: where they would not, they run along the row.
         if (l.within == Shape::lane || l.segment == Shape::lane) return row_programs::by_rows<lanes<F, Shape::last>, Shape::writes_inner, alone>(l, tree, target);
         row_programs::by_columns<lanes<F, Shape::lane, row_programs::chunk>, Shape::writes_inner>(l, tree, target);
-    } else row_programs::by_rows<lanes<F, Shape::lane>, Shape::writes_inner, alone>(l, tree, target);
+    } else {
+        if constexpr (Tree::reduction_count > 0 && !alone)
+            if (row_programs::rows_are_alike(l, walks, last, Shape::lane, Shape::writes_inner))
+                return row_programs::by_rows_abreast<lanes<F, Shape::lane, 1, true>, Shape::writes_inner>(l, tree, target);
+        row_programs::by_rows<lanes<F, Shape::lane>, Shape::writes_inner, alone>(l, tree, target);
+    }
 }
 
 }  // namespace heed::inline HEED_TARGET::cpu

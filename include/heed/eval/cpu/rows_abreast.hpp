@@ -1,0 +1,152 @@
+/// Row programs whose rows are alike, one loop of one length over dense memory: four rows at a time, so that no row waits for
+/// the sums of the one before; what comes after is asked of memory meanwhile.
+#pragma once
+
+#include <heed/eval/cpu/parallel.hpp>
+#include <heed/eval/cpu/row_loops.hpp>
+
+namespace heed::inline HEED_TARGET::cpu {
+
+namespace row_programs {
+
+inline constexpr int abreast = 4;
+
+/// Whether the rows are one loop of one length each, along which all memory is dense. The first of the walks is the target's.
+[[gnu::noinline]] inline bool rows_are_alike(const lowered::loops& l, const lowered::walk* walks, const lowered::walk* last, int lane, bool writes_inner) {
+    bool alike = l.within < l.outer;
+    for (int s = l.outer; s < l.slots - 1; ++s) alike = alike && l.size[s] == 1;
+    for (const lowered::walk* w = writes_inner ? walks : walks + 1; w != last; ++w) alike = alike && (!w->has(lane) || !w->stride || w->stride[lane] == 1);
+    return alike;
+}
+
+/// The reduction of type R in a tree.
+template <class R, class Tree>
+HEED_INLINE R& the(Tree& tree) {
+    R* found = nullptr;
+    tree.reductions([&](auto& r) __attribute__((always_inline)) {
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(r)>, R>) found = &r;
+    });
+    return *found;
+}
+
+/// Asks memory for what lies `rows` rows ahead: two operands that vary from row to row along a slot, and the result. The
+/// hardware asks too late for rows that are read several times, and begins anew at every page.
+struct request {
+    const char *first, *second;
+    char* result;
+
+    template <class C, class Tree, class T>
+    HEED_INLINE request(std::type_identity<C>, const Tree& tree, const lowered::target<T>& target, int slot, index rows) {
+        result = reinterpret_cast<char*>(target.here + rows * target.stride[slot]);
+        first = second = result;                     // asked for twice, where there are fewer
+        tree.leaves([&](const auto& leaf) __attribute__((always_inline)) {
+            if constexpr (std::remove_cvref_t<decltype(leaf)>::slots >> C::lane & 1) {
+                if (leaf.stride[slot] == 0) return;
+                const char* const p = reinterpret_cast<const char*>(leaf.here + rows * leaf.stride[slot]);
+                if (first == result) first = p;
+                else if (p != first) second = p;
+            }
+        });
+    }
+
+    HEED_INLINE void operands(index byte) const {
+        __builtin_prefetch(first + byte);
+        __builtin_prefetch(second + byte);
+    }
+    HEED_INLINE void all(index byte) const {
+        operands(byte);
+        __builtin_prefetch(result + byte, 1);
+    }
+};
+
+/// As `fold` along a whole row, with no register tested for its length but the last.
+template <class C, class Op, class X>
+HEED_INLINE typename C::floating fold_row(const X& x, index length, const void* reduced) {
+    using V = typename C::floating;
+    constexpr int w = C::width;
+    const V identity(static_cast<typename C::scalar>(Op::identity));
+    V a = identity, b = identity;
+    index i = 0;
+    for (; i + 2 * w <= length; i += 2 * w) {
+        a = Op::combine(a, x.template get<C>(lowered::spot{i, w, reduced}));
+        b = Op::combine(b, x.template get<C>(lowered::spot{i + w, w, reduced}));
+    }
+    for (; i < length; i += w) {
+        const int n = static_cast<int>(std::min<index>(w, length - i));
+        a = Op::combine(a, select(C::truth::first(n), x.template get<C>(lowered::spot{i, n, reduced}), identity));
+    }
+    return Op::combine(a, b);
+}
+
+template <class C, bool WritesInner, class Tree, class T>
+void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
+    using V = typename C::floating;
+    constexpr int count = Tree::reduction_count, w = C::width;
+    int same_as[count + 1] = {};
+    find_repeats(tree, same_as);
+    const index all = lowered::count_places(l, 0, l.outer), row_length = l.size[C::lane];
+    const index together = std::max<index>(1, grain / std::max<index>(1, row_length) / abreast) * abreast;
+    // What fits the caches is there already.
+    const index rows_ahead = all * row_length * static_cast<index>(sizeof(T)) > (index(2) << 20) ? 2 * abreast : 0;
+    parallel_for((all + together - 1) / together, static_cast<double>(row_length * together) * 8, [&](index job) {
+        Tree t[abreast] = {tree, tree, tree, tree};
+        lowered::target<T> out[abreast] = {target, target, target, target};
+        lowered::cursor c;
+        V reduced[abreast][count];
+        const index length = row_length, begin = job * together, end = std::min(all, begin + together);
+        const int slot = l.outer - 1;
+        for (index r = begin; r < end; r += abreast) {
+            // Where fewer than four are left, the last one is computed again, and not written.
+            const int n = static_cast<int>(std::min<index>(abreast, end - r));
+            for (int g = 0; g < abreast; ++g) {
+                if (r + g == begin) lowered::find_place(l, 0, l.outer, begin, c);
+                else if (g < n) lowered::next_place(l, 0, l.outer, c);
+                t[g].template seek<C::lane>(c.at, c.row);
+                out[g].template seek<WritesInner ? C::lane : lowered::no_lane>(c.at, c.row);
+            }
+            bool done[count] = {};
+            t[0].reductions([&](auto& first) __attribute__((always_inline)) {
+                using R = std::remove_cvref_t<decltype(first)>;
+                using op = typename R::operation;
+                constexpr int k = R::number;
+                if (done[k]) return;
+                done[k] = true;
+                if constexpr (k > 0)
+                    if (same_as[k] != k) {
+                        for (int g = 0; g < abreast; ++g) reduced[g][k] = reduced[g][same_as[k]];
+                        return;
+                    }
+                if constexpr (std::is_same_v<op, operations::once>) {
+                    for (int g = 0; g < abreast; ++g) reduced[g][k] = the<R>(t[g]).x.template get<C>(lowered::spot{0, w, reduced[g]});
+                } else {
+                    V sum[abreast];
+                    for (int g = 0; g < abreast; ++g) sum[g] = fold_row<C, op>(the<R>(t[g]).x, length, reduced[g]);
+                    for (int g = 0; g < abreast; ++g) reduced[g][k] = op::finish(V(across<op>(sum[g])), static_cast<double>(length));
+                }
+            });
+            for (int g = 0; g < n; ++g) {
+                const request next(std::type_identity<C>(), t[g], out[g], slot, rows_ahead);
+                constexpr index bytes = sizeof(typename C::scalar);
+                if constexpr (WritesInner) {
+                    T* const to = out[g].here;
+                    index i = 0;
+                    for (; i + w <= length; i += w) {
+                        next.all(i * bytes);
+                        C::store(to + i, 1, w, t[g].template get<C>(lowered::spot{i, w, reduced[g]}));
+                    }
+                    if (i < length) {
+                        const int rest = static_cast<int>(length - i);
+                        C::store(to + i, 1, rest, t[g].template get<C>(lowered::spot{i, rest, reduced[g]}));
+                    }
+                } else {
+                    for (index i = 0; rows_ahead > 0 && i < length * bytes; i += 64) next.operands(i);
+                    C::store(out[g].here, 1, 1, t[g].template get<C>(lowered::spot{0, 1, reduced[g]}));
+                }
+            }
+        }
+    });
+}
+
+}  // namespace row_programs
+
+}  // namespace heed::inline HEED_TARGET::cpu
