@@ -228,6 +228,17 @@ TEMPLATE_TEST_CASE("the elementary functions know infinities, NaN, zero and the 
     CHECK(at(std::numeric_limits<T>::max(), e2) == infinity);
     const int deep = sizeof(T) == 4 ? -140 : -1060;
     CHECK(at(T(deep), e2) == std::ldexp(T(1), deep));
+    // A whole shift changes no digit, and knows the same ends.
+    const auto shifted = [](T x, T shift) { return at(x, [shift](auto v) { return exp2(v, decltype(v)(shift)); }); };
+    for (T x : {T(0.3), T(-7.7), T(100.1), T(-60.4)})
+        for (int shift : {0, 1, -24, 17}) CHECK(shifted(x, static_cast<T>(shift)) == std::ldexp(at(x, e2), shift));
+    CHECK(shifted(T(far), T(-far)) == T(1));
+    CHECK(shifted(-infinity, T(5)) == T(0));
+    CHECK(shifted(T(1), -infinity) == T(0));
+    CHECK(std::isnan(shifted(infinity, -infinity)));
+    CHECK(std::isnan(shifted(nan, T(1))));
+    CHECK(at(T(3), [](auto v) { return log(v, decltype(v)(T(-2))); }) == at(T(0.75), l));
+    CHECK(at(T(0), [](auto v) { return log(v, decltype(v)(T(24))); }) == -infinity);
     CHECK(at(T(0), e) == T(1));
     CHECK(at(-infinity, e) == T(0));
     CHECK(at(infinity, e) == infinity);

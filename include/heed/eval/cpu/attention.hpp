@@ -3,6 +3,8 @@
 /// The softmax is online (Milakov and Gimelshein 2018; Dao et al. 2022): beside each row stand the greatest score so far,
 /// m, and the sum of exp(score - m). When a tile raises m to m', what was summed is multiplied by exp(m - m'). So no
 /// more than one tile of scores ever exists. All exponents are base 2: log2(e) is folded into the packing of k.
+/// What stands beside a row is m rounded up to a whole number: then those factors are powers of two, and no bit of the output
+/// depends on how high the base was, that is on what else the tile holds.
 ///
 /// A score policy says what f and the mask are. The kernel is compiled once for each policy type:
 ///
@@ -221,7 +223,7 @@ private:
             if (!bounded_) {
                 T each[lanes];
                 for (int i = 0; i < count; ++i) each[i] = greatest_of(s + i * score_stride_, n) * unit;
-                greatest = simd<T>::load(each, count);
+                greatest = -floor(-simd<T>::load(each, count));
             }
             const simd<T> before = simd<T>::load(&greatest_[r + i0], count), now = max(before, greatest);
             now.store(&greatest_[r + i0], count);
@@ -253,24 +255,21 @@ private:
         return reduce_max(most);
     }
 
-    /// exp2(score - base) in place; returns the sum, lane by lane.
+    /// exp2(score - base) in place, base a whole number; returns the sum, lane by lane.
     template <bool Selecting> [[gnu::noinline]] static simd<T> weigh_row(T* s, std::ptrdiff_t n, T base) {
         constexpr int lanes = simd<T>::lanes;
         const simd<T> minus_base(-base);
-        simd<T> sum(T(0));
-        for (std::ptrdiff_t j = 0; j < n; j += lanes) {
-            const simd<T> score = simd<T>::load(s + j);
-            const simd<T> weight = exp2(exponent(score, minus_base));
-            sum += weight;
-            if constexpr (Selecting) select(score == simd<T>(minus_infinity<T>), simd<T>(hidden), weight).store(s + j);
-            else weight.store(s + j);
-        }
-        return sum;
-    }
-
-    HEED_INLINE static simd<T> exponent(simd<T> score, simd<T> minus_base) {
-        if constexpr (Score::linear) return score + minus_base;
-        else return fma(score, simd<T>(unit), minus_base);
+        const auto weigh = [&](T* place) __attribute__((always_inline)) {
+            const simd<T> score = simd<T>::load(place), weight = exp2(Score::linear ? score : score * simd<T>(unit), minus_base);
+            if constexpr (Selecting) select(score == simd<T>(minus_infinity<T>), simd<T>(hidden), weight).store(place);
+            else weight.store(place);
+            return weight;
+        };
+        simd<T> even(T(0)), odd(T(0));
+        std::ptrdiff_t j = 0;
+        for (; j + lanes < n; j += 2 * lanes) even += weigh(s + j), odd += weigh(s + j + lanes);
+        if (j < n) even += weigh(s + j);
+        return even + odd;
     }
 
     /// The weighted sum that leaves out what is hidden, instead of multiplying it by zero.
@@ -295,7 +294,7 @@ private:
             const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i));
             const simd<T> total = simd<T>::load(&total_[r + i], count), zero(T(0));
             select(total == zero, zero, simd<T>(T(1)) / total).store(inverse + i);
-            fma(simd<T>::load(&greatest_[r + i], count), simd<T>(ln_2<T>), log(total)).store(&greatest_[r + i], count);
+            log(total, simd<T>::load(&greatest_[r + i], count)).store(&greatest_[r + i], count);
         }
         const tiles::columns inner = value_columns(shape_, x_.out.inner);
         row_cursor<T> row(problem_, x_.out, row0_ + r);

@@ -45,6 +45,20 @@ template <class T> HEED_INLINE simd<T> scale(simd<T> x, simd<T> n) {
 #endif
 }
 
+/// Whole powers of two beyond which the result is 0 or infinite whatever the fraction.
+template <class T> inline constexpr T least_power = sizeof(T) == 4 ? -151 : -1076;
+template <class T> inline constexpr T most_power = sizeof(T) == 4 ? 129 : 1025;
+
+/// 2^f for |f| <= 1/2.
+template <class T> HEED_INLINE simd<T> power_of_fraction(simd<T> f) {
+    if constexpr (sizeof(T) == 4)
+        return polynomial(f, 0.0001559466584, 0.001340664405, 0.009617693017, 0.0555031055, 0.2402265278, 0.693147215, 1.0);
+    else
+        return polynomial(f, 4.07808494613199078e-10, 7.07257051324385832e-9, 1.01806475788282509e-7, 1.32154426748073136e-6,
+                          1.52527273853773497e-5, 0.000154035304415729878, 0.00133335581534397686, 0.00961812910760700202,
+                          0.0555041086647903957, 0.24022650695910098, 0.693147180559945697, 1.0);
+}
+
 }  // namespace detail
 
 /// 2^x. With n the whole number next to x, 2^x = 2^n 2^f and |f| <= 1/2.
@@ -53,19 +67,24 @@ template <class T> HEED_INLINE simd<T> exp2(simd<T> x) {
     const simd<T> f = native::fraction<T>(x.value);
     const simd<T> n = x - f;
 #else
-    constexpr T least = sizeof(T) == 4 ? -151 : -1076, most = sizeof(T) == 4 ? 129 : 1025;
-    const simd<T> inside = max(simd<T>(least), min(simd<T>(most), x));
+    const simd<T> inside = max(simd<T>(detail::least_power<T>), min(simd<T>(detail::most_power<T>), x));
     const simd<T> n = round(inside);
     const simd<T> f = inside - n;
 #endif
-    simd<T> p;
-    if constexpr (sizeof(T) == 4)
-        p = detail::polynomial(f, 0.0001559466584, 0.001340664405, 0.009617693017, 0.0555031055, 0.2402265278, 0.693147215, 1.0);
-    else
-        p = detail::polynomial(f, 4.07808494613199078e-10, 7.07257051324385832e-9, 1.01806475788282509e-7, 1.32154426748073136e-6,
-                               1.52527273853773497e-5, 0.000154035304415729878, 0.00133335581534397686, 0.00961812910760700202,
-                               0.0555041086647903957, 0.24022650695910098, 0.693147180559945697, 1.0);
-    return detail::scale(p, n);
+    return detail::scale(detail::power_of_fraction(f), n);
+}
+
+/// 2^(x + shift) for a whole number shift, or -infinity; it changes no digit of 2^x.
+template <class T> HEED_INLINE simd<T> exp2(simd<T> x, simd<T> shift) {
+#if HEED_AVX512
+    const simd<T> f = native::fraction<T>(x.value);
+    return detail::scale(detail::power_of_fraction(f), x - f + shift);
+#else
+    const simd<T> above = max(simd<T>(std::numeric_limits<T>::lowest()), x);
+    const simd<T> n = round(above);
+    const simd<T> power = max(simd<T>(detail::least_power<T>), min(simd<T>(detail::most_power<T>), n + shift));
+    return detail::scale(detail::power_of_fraction(above - n), power);
+#endif
 }
 
 /// e^x. With n the whole number next to x / ln 2, e^x = 2^n e^r and |r| <= ln(2) / 2; ln 2 is held in two parts, the first
@@ -88,9 +107,9 @@ template <class T> HEED_INLINE simd<T> exp(simd<T> x) {
     return detail::scale(fma(r * r, q, r) + simd<T>(1), n);
 }
 
-/// The natural logarithm: -infinity of zero, NaN of what is negative. x = 2^k m with m in [sqrt(1/2), sqrt(2)); with
+/// The natural logarithm of x 2^shift for a whole number shift: -infinity of zero, NaN of what is negative. x = 2^k m with m in [sqrt(1/2), sqrt(2)); with
 /// t = m - 1 and s = t / (2 + t), log m = 2 atanh(s) = t - (t^2/2 - s (t^2/2 + R(s^2))).
-template <class T> HEED_INLINE simd<T> log(simd<T> x) {
+template <class T> HEED_INLINE simd<T> log(simd<T> x, simd<T> shift = simd<T>(T(0))) {
     using integer = typename native::integer_of<T>::type;
     using vector = native::vector<integer>;
     constexpr bool single = sizeof(T) == 4;
@@ -104,9 +123,9 @@ template <class T> HEED_INLINE simd<T> log(simd<T> x) {
     const vector above(bits_of(normal) - root_half + vector(one));  // the exponent field is k + bias, never negative
     const simd<T> m = from_bits<T>(vector(vector(above & mantissa) + root_half));
     const vector exponent = native::shifted_right<integer>(above, mantissa_bits);
-    const vector shift(std::bit_cast<integer>(detail::whole_number_shift<T>));
-    const simd<T> k = from_bits<T>(vector(exponent + shift)) - simd<T>(detail::whole_number_shift<T> + static_cast<T>(detail::layout<T>::bias))
-                    - select(subnormal, simd<T>(static_cast<T>(mantissa_bits)), simd<T>(0));
+    const vector aligned(std::bit_cast<integer>(detail::whole_number_shift<T>));
+    const simd<T> k = from_bits<T>(vector(exponent + aligned)) - simd<T>(detail::whole_number_shift<T> + static_cast<T>(detail::layout<T>::bias))
+                    - select(subnormal, simd<T>(static_cast<T>(mantissa_bits)), simd<T>(0)) + shift;
 
     const simd<T> t = m - simd<T>(1);
     const simd<T> s = t / (simd<T>(2) + t);
