@@ -51,6 +51,11 @@ inline std::string loss_chart(const training_record& record) {
 /// Writes report.html, and losses.tsv: the loss of every update.
 inline void write_report(const trained& t, const split_text& text, const training_plan& plan, const training_record& record) {
     const auto escaped = [](std::string_view s) { return feed::svg::escaped(s); };
+    const auto escaped_lines = [&](std::string_view s) {
+        std::string lines;
+        for (std::size_t end; (end = s.find('\n')) != std::string_view::npos; s.remove_prefix(end + 1)) lines += escaped(s.substr(0, end)) + "<br>";
+        return lines + escaped(s);
+    };
     std::string page = fmt::format(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
@@ -60,9 +65,9 @@ inline void write_report(const trained& t, const split_text& text, const trainin
     const double speed = record.seconds > 0 ? static_cast<double>(record.updates_timed) * plan.batch * t.shape.context / record.seconds : feed::not_measured;
     page += fmt::format("<p>{} parameters; {} tokens a second; held-out perplexity {}.</p>\n", feed::wording::count(heed::nn::parameter_count(t.model)), feed::wording::count(std::round(speed)),
                         record.points.empty() ? "–" : fmt::format("{:.3f}", std::exp(record.points.back().held_out_loss)));
-    page += "<h2>Learning</h2>\n<div class=\"charts\">\n" + loss_chart(record) + "</div>\n<h2>What it wrote</h2>\n";
+    page += "<h2>Learning</h2>\n<div style=\"max-width:720px\">\n" + loss_chart(record) + "</div>\n<h2>What it wrote</h2>\n";
     for (const auto& point : record.points)
-        page += fmt::format("<p class=\"note\">After {} steps, perplexity {:.3f}:</p>\n<p>{}</p>\n", feed::wording::count(static_cast<double>(point.step)), std::exp(point.held_out_loss), escaped(point.sample));
+        page += fmt::format("<p class=\"note\">After {} steps, perplexity {:.3f}:</p>\n<p style=\"white-space:pre-wrap\">{}</p>\n", feed::wording::count(static_cast<double>(point.step)), std::exp(point.held_out_loss), escaped_lines(point.sample));
     page += "<h2>What attention reads</h2>\n" + feed::attention_figure(map_of(t, text.held_out()));
     page += fmt::format("</main>\n<script>{}</script>\n</body>\n</html>\n", feed::detail::script);
     heed::files::write_aside(plan.folder / "report.html", [&](std::ostream& out) { out << page; });
