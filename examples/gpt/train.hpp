@@ -84,12 +84,13 @@ inline training_record train(trained& t, const split_text& text, const training_
     auto& gpt = t.model;
     heed::train::adamw<float> optimizer({.beta1 = 0.9, .beta2 = 0.95, .decay = {.weights = plan.weight_decay, .tables = 0}});
     training_record record;
+    const std::string identity = plan.identity(t.shape, text);
     heed::nn::initialise(gpt, plan.seed);
     gpt.blocks.drop = gpt.blocks.drop_weights = heed::nn::dropout(plan.dropout);
     if (plan.resume) {
         auto notes = heed::train::load_checkpoint(plan.checkpoint(), gpt, optimizer);
-        if (notes["plan"] != plan.identity(t.shape, text))
-            throw heed::file_error(fmt::format("{}: is a checkpoint of another training ({}), not of this one ({}).", plan.checkpoint().string(), notes["plan"], plan.identity(t.shape, text)));
+        if (notes["plan"] != identity)
+            throw heed::file_error(fmt::format("{}: is a checkpoint of another training ({}), not of this one ({}).", plan.checkpoint().string(), notes["plan"], identity));
         try {
             record.losses = detail::numbers_in(notes["losses"]);
             const auto held_out = detail::numbers_in(notes["held-out losses"]);
@@ -102,7 +103,7 @@ inline training_record train(trained& t, const split_text& text, const training_
 
     const auto save = [&] {
         std::vector<double> held_out;
-        heed::train::notes notes{{"plan", plan.identity(t.shape, text)}, {"losses", detail::text_of(record.losses)}};
+        heed::train::notes notes{{"plan", identity}, {"losses", detail::text_of(record.losses)}};
         for (std::size_t i = 0; i < record.points.size(); ++i) {
             held_out.push_back(record.points[i].held_out_loss);
             notes[fmt::format("step {}", i)] = std::to_string(record.points[i].step);

@@ -26,17 +26,17 @@ struct memory {
 template <class Own, class Memory, class Key, class Batch>
 struct recalling : Own {
     Memory* past = nullptr;
-    const std::vector<int>* starts = nullptr;
-    const std::vector<int>* counts = nullptr;
+    const tensor<int, Batch>* starts = nullptr;
+    const tensor<int, Batch>* counts = nullptr;
     int used = 0;                               ///< places that the longest sequence has, with the tokens that are read now
 
     /// The k and v of the new tokens of each sequence, put behind those of its earlier ones.
     void remember() {
         const auto width = extent_of<Key>(this->k) > 0 ? this->k.size() / (extent_of<Key>(this->k) * extent_of<Batch>(this->k)) : 0;
-        for (std::size_t s = 0; s < starts->size(); ++s)
-            for (int t = 0; t < (*counts)[s]; ++t) {
-                const auto from = (static_cast<std::ptrdiff_t>(s) * extent_of<Key>(this->k) + t) * width;
-                const auto to = (((*starts)[s] + t) * extent_of<Batch>(this->k) + static_cast<std::ptrdiff_t>(s)) * width;
+        for (std::ptrdiff_t s = 0; s < starts->size(); ++s)
+            for (int t = 0; t < (*counts)(s); ++t) {
+                const auto from = (s * extent_of<Key>(this->k) + t) * width;
+                const auto to = (((*starts)(s) + t) * extent_of<Batch>(this->k) + s) * width;
                 std::copy_n(this->k.data() + from, width, past->k.data() + to);
                 std::copy_n(this->v.data() + from, width, past->v.data() + to);
             }
@@ -85,7 +85,7 @@ public:
             throw value_error("generate::cache: a capacity of " + std::to_string(capacity_) + " tokens; the model has positions for 1 to " + std::to_string(model.places()) + ".");
         const auto number = static_cast<std::size_t>(extent_of<Batch>(logits_));
         lengths_.assign(number, 0);
-        counts_.assign(number, 0);
+        count_.resize(sequences_axis());
         start_.resize(sequences_axis());
         for (const auto& block : model.blocks.blocks) {
             const auto& wq = block.attention.wq.value;
@@ -102,12 +102,12 @@ public:
         const int most = take(ids, counts);
         const auto places = position<Token>() + start_;
         kept_.x = model_.embed(ids, min(places, capacity_ - 1));            // beyond a sequence's count there may be no position
-        kept_.block.attention.layer.starts = &lengths_;
-        kept_.block.attention.layer.counts = &counts_;
+        kept_.block.attention.layer.starts = &start_;
+        kept_.block.attention.layer.counts = &count_;
         kept_.block.attention.layer.used = most;
         const auto& h = model_.blocks.forward(kept_.x, model_.mask(places), kept_);
         kept_.last = sum<Token>(where(position<Token>() == count_ - 1, h, 0.0));
-        for (std::size_t s = 0; s < lengths_.size(); ++s) lengths_[s] += counts_[s];
+        for (std::size_t s = 0; s < lengths_.size(); ++s) lengths_[s] += counts[s];
         return logits_ = model_.logits(kept_.last);
     }
     /// The next tokens of each sequence, of any number from one.
@@ -177,9 +177,7 @@ private:
                                   " more do not fit into its " + std::to_string(capacity_) + " places.");
             most = std::max(most, lengths_[s] + counts[s]);
         }
-        std::ranges::copy(counts, counts_.begin());
         std::ranges::copy(lengths_, start_.begin());
-        count_.resize(sequences_axis());
         std::ranges::copy(counts, count_.begin());
         return most;
     }
@@ -187,7 +185,7 @@ private:
     const Decoder& model_;
     int capacity_;
     tensor<T, Batch, Vocabulary> logits_;
-    std::vector<int> lengths_, counts_, given_;
+    std::vector<int> lengths_, given_;
     tensor<int, Batch> start_, count_;
     ids_type ids_;
     working kept_;

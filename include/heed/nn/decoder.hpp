@@ -71,7 +71,7 @@ struct decoder {
     template <class Ids>
     struct trace_of {
         using vectors = looked_up<T, Ids, Model>;
-        vectors embedded, x, dx;
+        vectors x, dx;
         typename blocks_type::template trace_of<vectors> blocks;
         typename projected_cross_entropy<Vocabulary, Model>::template trace_of<vectors> loss;
     };
@@ -96,10 +96,7 @@ struct decoder {
     template <class Ids>
     const auto& forward(const Ids& ids, trace_of<Ids>& kept, std::optional<random_key> random = {}) const {
         kept.x = embed(ids, position<Token>());
-        if (random && blocks.drop.rate > 0) {
-            kept.embedded = kept.x;
-            kept.x = blocks.drop(kept.embedded, random->site(0));
-        }
+        if (random && blocks.drop.rate > 0) kept.x = blocks.drop(kept.x, random->site(0));
         return blocks.forward(kept.x, mask(), kept.blocks, random);
     }
 

@@ -306,8 +306,7 @@ private:
 
     /// Scores of a linear policy are in units of log2 already.
     static constexpr T unit = Score::linear ? T(1) : log2_e<T>;
-    /// Marks a weight that is zero because its key is hidden; true weights are not negative.
-    static constexpr T hidden = T(-1);
+    static constexpr T hidden = hidden_weight<T>;
     /// Where no score of a tile can exceed 2^bound in size (as is usual), none need be searched for the greatest: relative
     /// to 2^bound all weights lie between 2^-(2 bound) and 1, far from the ends of T's range.
     static constexpr T bound = T(24);

@@ -203,8 +203,7 @@ private:
         }
     }
 
-    /// Marks a weight that is zero because its key is hidden; true weights are not negative.
-    static constexpr T hidden = T(-1);
+    static constexpr T hidden = hidden_weight<T>;
     static constexpr std::ptrdiff_t score_stride = backward_tile_keys + simd<T>::lanes;   // no multiple of a page
 
     const attention_shape& shape_;
