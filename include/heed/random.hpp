@@ -66,6 +66,12 @@ inline double normal_from(const philox_block& words) noexcept {
     return radius * std::cos(2 * std::numbers::pi * uniform_from(words[2], words[3]));
 }
 
+/// The key of a seed and a step. What draws from it in a manner of its own has a purpose of its own.
+constexpr philox_key key_of(std::uint64_t seed, std::uint64_t step, std::uint32_t purpose = 0) noexcept {
+    const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, purpose});
+    return {mixed[0], mixed[1]};
+}
+
 /// An endless sequence of random numbers that (seed, step, position) names.
 ///
 /// Of one seed and step the sequences of different positions never share a block; another step has another key. A
@@ -74,10 +80,7 @@ inline double normal_from(const philox_block& words) noexcept {
 class random_stream {
 public:
     explicit constexpr random_stream(std::uint64_t seed, std::uint64_t step = 0, std::uint64_t position = 0) noexcept
-        : position_(position) {
-        const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0});
-        key_ = {mixed[0], mixed[1]};
-    }
+        : key_(key_of(seed, step)), position_(position) {}
 
     /// 32 random bits.
     constexpr std::uint32_t bits() noexcept {

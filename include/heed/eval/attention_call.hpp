@@ -21,12 +21,14 @@ struct attention_memory {
 /// draws its own numbers, and the backward the forward's.
 struct weight_dropout {
     double rate = 0;
-    std::uint64_t seed = 0, step = 0;
+    philox_key key = {};
+
+    weight_dropout() = default;
+    weight_dropout(double dropped, std::uint64_t seed, std::uint64_t step) : rate(dropped), key(key_of(seed, step, 0x64726f70)) {}
 
     /// What the weights of keys key0 .. key0 + n of a row are multiplied by: 0, or 1 / (1 - rate).
     template <class T>
     void factors(index problem, index row, index key0, T* factor, index n) const {
-        const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0x64726f70});
         const T kept = static_cast<T>(1 / (1 - rate));
         const float least = static_cast<float>(rate);
         constexpr int group = 4, together = 16;
@@ -36,7 +38,7 @@ struct weight_dropout {
                 words[0][i] = low_word(static_cast<std::uint64_t>(first / group + i)), words[1][i] = low_word(static_cast<std::uint64_t>(row));
                 words[2][i] = low_word(static_cast<std::uint64_t>(problem)), words[3][i] = 0;
             }
-            philox({mixed[0], mixed[1]}, words);
+            philox(key, words);
             T drawn[group * together];
             for (int i = 0; i < together; ++i)
                 for (int w = 0; w < group; ++w) drawn[group * i + w] = uniform_from(words[w][i]) >= least ? kept : T(0);

@@ -85,7 +85,7 @@ template <class Slots, int First, class N, class H, class Items> auto lower_node
 }
 template <class Slots, int First, class N, class X> auto lower_node(const uniform_node<X>& e, const statement<N>& s) {
     auto place = lower<Slots, First>(e.x, s);
-    return lowered::uniform<decltype(place)>{std::move(place), e.seed, e.step};
+    return lowered::uniform<decltype(place)>{std::move(place), key_of(e.seed, e.step)};
 }
 template <class Slots, int First, class N, class T, class X, class... A> auto lower_node(const broadcasting<T, X, A...>& e, const statement<N>& s) { return lower<Slots, First>(e.x, s); }
 template <class Slots, int First, class N, class Op, class T, class X> auto lower_node(const unary<Op, T, X>& e, const statement<N>& s) {

@@ -134,19 +134,18 @@ struct offset {
     void reductions(auto&&) const {}
 };
 
-/// A number in [0, 1) for each place: the first draw of random_stream(seed, step, place).
+/// A number in [0, 1) for each place: the draw of that number of the random_stream with this key.
 template <class X>
 struct uniform {
     static constexpr kind result = kind::floating;
     static constexpr unsigned slots = X::slots;
     static constexpr int reduction_count = X::reduction_count;
     X x;
-    std::uint64_t seed = 0, step = 0;
+    philox_key key = {};
 
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
     template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
-        const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, 0});
-        return C::uniform({mixed[0], mixed[1]}, x.template get<C>(p));
+        return C::uniform(key, x.template get<C>(p));
     }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
