@@ -1,32 +1,20 @@
 /// Matrix products against this machine's multiply-add peak, found in the same run.
 ///
-///     gemm [repeats]      one line a shape (rows x columns x depth): fractions of the peak
+///     gemm [repeats] [double]     one line a product: fractions of the peak, and each family's median
 ///
-/// "packed" has its right-hand side packed before, "with packing" packs it in every call, "bias + relu" is the packed one
-/// with both in its epilogue, "transposed" has its right-hand side the other way round in memory and packs it, "gradient"
-/// sums over the rows of two matrices, as the gradient of a weight does (its depth is the last number).
+/// "ready" has its right-hand side packed before (not where there is a batch, or a gradient of a weight), "plain" packs it
+/// in every call where that pays, "bias + relu" is the first with both in its epilogue. Beside oneDNN and Eigen: gemm_peers.
 
 #include <cstdio>
 #include <cstdlib>
-#include <random>
-
-#include <heed/eval/cpu/gemm.hpp>
+#include <string>
 
 #include "measure.hpp"
+#include "products.hpp"
 
 namespace {
 
 using namespace heed::cpu;
-
-struct shape { std::ptrdiff_t rows, columns, depth; };
-
-template <class T> std::vector<T> random_numbers(std::ptrdiff_t n) {
-    std::mt19937 random(3);
-    std::uniform_real_distribution<T> number(-1, 1);
-    std::vector<T> v(static_cast<std::size_t>(n));
-    for (T& x : v) x = number(random);
-    return v;
-}
 
 template <class T> void relu(const void*, std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t, int rows, int columns, T* tile, std::ptrdiff_t stride) {
     constexpr int lanes = simd<T>::lanes;
@@ -37,69 +25,46 @@ template <class T> void relu(const void*, std::ptrdiff_t, std::ptrdiff_t, std::p
         }
 }
 
-template <class T> void measure_shape(const shape& s, int threads, double peak, int repeats) {
-    const auto [m, n, k] = s;
-    const std::vector<T> a = random_numbers<T>(m * k), b = random_numbers<T>(k * n), bias = random_numbers<T>(n);
-    std::vector<T> c(static_cast<std::size_t>(m * n));
-
-    contraction<T> plain;
-    plain.a = a.data();
-    plain.b = b.data();
-    plain.c = c.data();
-    plain.rows.add(m, k, 0, n);
-    plain.columns.add(n, 0, 1, 1);
-    plain.depth.add(k, 1, n, 0);
-
-    packed_matrix<T> ready;
-    ready.pack(b.data(), plain.columns, plain.depth);
-    contraction<T> packed = plain;
-    packed.packed = &ready;
-
-    contraction<T> fused = packed;
+/// Fractions of the peak: ready, plain, bias + relu.
+template <class T> std::vector<double> measure_product(const measure::product& p, int threads, int repeats) {
+    measure::operands<T> o(p);
+    const std::vector<T> bias(static_cast<std::size_t>(p.columns), T(1));
+    const contraction<T> ready = o.packed();
+    contraction<T> fused = ready;
     fused.bias = bias.data();
     fused.epilogue.run = relu<T>;
-
-    contraction<T> transposed = plain;
-    transposed.columns.stride_b[0] = k;
-    transposed.depth.stride_b[0] = 1;
-
-    contraction<T> gradient = plain;
-    gradient.rows.stride_a[0] = 1;
-    gradient.depth.stride_a[0] = m;
-
-    const std::vector<double> t = measure::interleaved(
-        repeats, [&] { contract(packed); }, [&] { contract(plain); }, [&] { contract(fused); }, [&] { contract(transposed); }, [&] { contract(gradient); });
-    const double operations = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-    std::printf("%-7s %5td x %4td x %5td  %7d %8.2f %13.2f %12.2f %11.2f %9.2f\n", sizeof(T) == 4 ? "float" : "double", m, n, k, threads, operations / t[0] / peak,
-                operations / t[1] / peak, operations / t[2] / peak, operations / t[3] / peak, operations / t[4] / peak);
-    std::fflush(stdout);
+    const double peak = measure::fma_peak<T>(threads);  // before each: what else runs on the machine changes it
+    std::vector<double> t = measure::interleaved(
+        measure::repeats_of(p, repeats), [&] { several(p, [&] { contract(ready); }); }, [&] { several(p, [&] { contract(o.x); }); }, [&] { several(p, [&] { contract(fused); }); });
+    for (double& x : t) x = p.operations() / measure::seconds_per_call(p, x) / peak;
+    return t;
 }
 
-template <class T> void measure_all(int threads, int repeats) {
+template <class T> void measure_all(int repeats) {
+    std::printf("%s, %d lanes; peak of one thread %.0f GFLOP/s\n", HEED_TEXT(HEED_INSTRUCTIONS), simd<T>::lanes, measure::fma_peak<T>(1) / 1e9);
+    const int most = std::min(2, thread_count());
+    for (int threads = 1; threads <= most; ++threads) {
 #if defined(_OPENMP)
-    omp_set_num_threads(threads);
+        omp_set_num_threads(threads);
 #endif
-    const shape shapes[] = {
-        {8192, 1024, 256}, {4096, 768, 768}, {512, 512, 512}, {8192, 256, 256}, {8192, 256, 1024}, {2048, 128, 128}, {32, 256, 256},
-        {1, 1024, 256},    {8, 1024, 256},   {16, 512, 512},  {64, 64, 64},     {128, 512, 20000}, {256, 256, 8192}, {8192, 1, 256},
-    };
-    for (const shape& s : shapes) {
-        const double work = 2.0 * static_cast<double>(s.rows) * static_cast<double>(s.columns) * static_cast<double>(s.depth);
-        const double peak = measure::fma_peak<T>(threads);  // before each: what else runs on the machine changes it
-        measure_shape<T>(s, threads, peak, std::max(5, std::min(repeats * 20, static_cast<int>(static_cast<double>(repeats) * 4e9 / work))));
+        for (const measure::family& f : measure::families()) {
+            std::printf("\n%s\nbatch, rows x cols x depth  threads   ready   plain  bias + relu\n", f.name);
+            std::vector<double> all[3];
+            for (const measure::product& p : f.products) {
+                const std::vector<double> r = measure_product<T>(p, threads, repeats);
+                for (std::size_t i = 0; i < 3; ++i) all[i].push_back(r[i]);
+                std::printf("%3td x %5td x %4td x %5td %8d %7.2f %7.2f %12.2f\n", p.batch, p.rows, p.columns, p.depth, threads, r[0], r[1], r[2]);
+                std::fflush(stdout);
+            }
+            std::printf("median %28d %7.2f %7.2f %12.2f\n", threads, measure::median(all[0]), measure::median(all[1]), measure::median(all[2]));
+        }
     }
 }
 
 }  // namespace
 
 int main(int arguments, char** values) {
-    const int repeats = arguments > 1 ? std::max(1, std::atoi(values[1])) : 10;
-    std::printf("peak of one thread: float %.0f, double %.0f GFLOP/s\n", measure::fma_peak<float>(1) / 1e9, measure::fma_peak<double>(1) / 1e9);
-    std::printf("type     rows x cols x depth  threads   packed  with packing  bias + relu  transposed  gradient\n");
-    const int most = thread_count();
-    for (const int threads : {1, 2}) {
-        if (threads > most) break;
-        measure_all<float>(threads, repeats);
-        measure_all<double>(threads, repeats);
-    }
+    const int repeats = arguments > 1 ? std::max(1, std::atoi(values[1])) : 5;
+    if (arguments > 2 && std::string(values[2]) == "double") measure_all<double>(repeats);
+    else measure_all<float>(repeats);
 }
