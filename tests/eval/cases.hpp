@@ -113,6 +113,7 @@ void functions(Check&& check) {
     check("erf", [](auto& o) { return erf(o.x); });
     check("sigmoid", [](auto& o) { return sigmoid(3 * o.x); });
     check("gelu", [](auto& o) { return gelu(o.x); });
+    check("gelu and its slopes", [](auto& o) { return gelu_slope(o.x) + gelu_tanh(o.x) * gelu_tanh_slope(o.x); });
     check("silu and relu", [](auto& o) { return silu(o.x) + relu(o.turned); });
     check("functions of integers", [](auto& o) { return exp(-position<model>()) + o.x; });
 }

@@ -32,6 +32,12 @@ TEST_CASE("the functions are those of the textbook") {
     CHECK(is(relu(x), [](double v) { return v > 0 ? v : 0; }));
     CHECK(is(silu(x), [](double v) { return v / (1 + std::exp(-v)); }));
     CHECK(is(gelu(x), [](double v) { return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))); }));
+    CHECK(is(gelu_tanh(x), [](double v) { return 0.5 * v * (1 + std::tanh(0.79788456080286536 * (v + 0.044715 * v * v * v))); }));
+    CHECK(is(gelu_slope(x), [](double v) { return 0.5 * (1 + std::erf(v / std::sqrt(2.0))) + v * std::exp(-v * v / 2) * 0.39894228040143268; }));
+    CHECK(is(gelu_tanh_slope(x), [](double v) {
+        const double t = std::tanh(0.79788456080286536 * (v + 0.044715 * v * v * v));
+        return 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * 0.79788456080286536 * (1 + 0.134145 * v * v);
+    }));
     CHECK(is(-abs(x), [](double v) { return -std::abs(v); }));
     CHECK(is(min(x, 1.0) + max(-1, x), [](double v) { return std::min(v, 1.0) + std::max(-1.0, v); }));
 }

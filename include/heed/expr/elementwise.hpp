@@ -164,6 +164,12 @@ template <node_type X> auto relu(X&& x) { return detail::function_of<operations:
 template <node_type X> auto silu(X&& x) { return detail::function_of<operations::sigmoid_weighted>(std::forward<X>(x)); }
 /// x * Phi(x), Phi the distribution function of the normal, by erf
 template <node_type X> auto gelu(X&& x) { return detail::function_of<operations::gauss_weighted>(std::forward<X>(x)); }
+/// Its slope, Phi(x) + x phi(x)
+template <node_type X> auto gelu_slope(X&& x) { return detail::function_of<operations::gauss_weighted_slope>(std::forward<X>(x)); }
+/// x (1 + tanh u) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), GELU by tanh
+template <node_type X> auto gelu_tanh(X&& x) { return detail::function_of<operations::gauss_weighted_by_tanh>(std::forward<X>(x)); }
+/// Its slope, s + x s (1 - s) 2 u' with s = (1 + tanh u) / 2
+template <node_type X> auto gelu_tanh_slope(X&& x) { return detail::function_of<operations::gauss_weighted_by_tanh_slope>(std::forward<X>(x)); }
 
 /// The same values with elements of type T: float, double, int, bool or bf16.
 template <class T, node_type X>

@@ -12,6 +12,9 @@ namespace heed::inline HEED_TARGET::operations {
 // The functions of plain numbers, beside which those of vectors are found by their type.
 using std::abs, std::erf, std::exp, std::log, std::sqrt, std::tanh;
 inline double max(double limit, double x) { return limit > x ? limit : x; }       // of NaN, NaN
+inline double min(double limit, double x) { return limit < x ? limit : x; }
+inline double normal_weighted(double x) { return 0.5 * x * std::erfc(x * -0.70710678118654752); }
+inline double normal_weighted_slope(double x) { return 0.5 * std::erfc(x * -0.70710678118654752) + x * std::exp(-0.5 * x * x) * 0.39894228040143268; }
 // NaN where either is.
 inline double min_or_nan(double x, double y) { return x < y || x != x ? x : y; }
 inline double max_or_nan(double x, double y) { return x > y || x != x ? x : y; }
@@ -49,7 +52,28 @@ HEED_UNARY(error_function, erf(x))
 HEED_UNARY(logistic, V(1) / (V(1) + exp(-x)))
 HEED_UNARY(rectified, max(V(0), x))
 HEED_UNARY(sigmoid_weighted, x / (V(1) + exp(-x)))                                   // silu: x * sigmoid(x)
-HEED_UNARY(gauss_weighted, V(0.5) * x * (V(1) + erf(x * V(0.70710678118654752))))    // gelu: x * Phi(x)
+HEED_UNARY(gauss_weighted, normal_weighted(x))                                       // gelu: x * Phi(x)
+HEED_UNARY(gauss_weighted_slope, normal_weighted_slope(x))
+
+/// The same by tanh: (1 + tanh u) / 2 = s is the logistic function of 2 u.
+struct gauss_weighted_by_tanh {
+    static constexpr const char* name = "gauss_weighted_by_tanh";
+    template <class V> [[gnu::always_inline]] static V apply(V x) {
+        const V inside = max(V(least), x);                      // where it is 0 already, so that -infinity gives no NaN
+        return inside / (V(1) + exp(inside * (V(-2 * linear) + V(-2 * cubic) * inside * inside)));
+    }
+    static constexpr double linear = 0.79788456080286536, cubic = linear * 0.044715, least = -30;    // u = linear x + cubic x^3
+};
+struct gauss_weighted_by_tanh_slope {
+    static constexpr const char* name = "gauss_weighted_by_tanh_slope";
+    template <class V> [[gnu::always_inline]] static V apply(V x) {
+        using by_tanh = gauss_weighted_by_tanh;
+        const V inside = max(V(-farthest), min(V(farthest), x)), square = inside * inside;
+        const V power = exp(inside * (V(-2 * by_tanh::linear) + V(-2 * by_tanh::cubic) * square)), s = V(1) / (V(1) + power);
+        return s + power * s * s * inside * (V(2 * by_tanh::linear) + V(6 * by_tanh::cubic) * square);      // 1 - s = power s
+    }
+    static constexpr double farthest = 9.5;         // within 1e-30 of 0 or 1; the power of a float is finite up to here
+};
 
 // comparisons
 HEED_BINARY(less, x < y)

@@ -13,21 +13,15 @@ namespace heed::inline HEED_TARGET::nn {
 /// Source: D. Hendrycks and K. Gimpel, "Gaussian Error Linear Units", 2016.
 struct gelu_by_erf {
     static auto value(const auto& x) { return gelu(x); }
-    static auto slope(const auto& x) {
-        return 0.5 * (1 + erf(x * 0.70710678118654752)) + x * exp(-0.5 * (x * x)) * 0.39894228040143268;
-    }
+    static auto slope(const auto& x) { return gelu_slope(x); }
 };
 
 /// GELU by tanh, as GPT-2 computes it: x (1 + tanh u) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3). Up to 5e-4 off.
 ///
 ///     slope: (1 + tanh u) / 2 + x (1 - tanh^2 u) u' / 2,     u' = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
 struct gelu_by_tanh {
-    static auto value(const auto& x) { return 0.5 * x * (1 + tanh(bend(x))); }
-    static auto slope(const auto& x) {
-        return 0.5 * (1 + tanh(bend(x))) +
-               0.5 * x * (1 - tanh(bend(x)) * tanh(bend(x))) * (0.79788456080286536 * (1 + 0.134145 * (x * x)));
-    }
-    static auto bend(const auto& x) { return 0.79788456080286536 * (x + 0.044715 * (x * x * x)); }
+    static auto value(const auto& x) { return gelu_tanh(x); }
+    static auto slope(const auto& x) { return gelu_tanh_slope(x); }
 };
 
 /// max(x, 0); its slope at 0 is taken as 0.

@@ -1,11 +1,13 @@
 #include <catch2/catch.hpp>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include <heed/eval/cpu/simd.hpp>
+#include <heed/expr/operations.hpp>
 
 using namespace heed::cpu;
 using heed::bf16;
@@ -35,6 +37,23 @@ template <class T, class F, class G> double worst_error(double from, double to, 
         worst = std::max(worst, static_cast<double>(std::abs(static_cast<long double>(y[i]) - t) / static_cast<long double>(unit)));
     }
     return worst;
+}
+
+/// The largest error in units in the last place over so many floats of each sign, drawn evenly among the bit patterns between.
+template <class F, class G> double worst_of_floats(float least, float greatest, F f, G truth) {
+    std::mt19937 random(5);
+    std::uniform_int_distribution<std::uint32_t> pattern(std::bit_cast<std::uint32_t>(least), std::bit_cast<std::uint32_t>(greatest));
+    std::vector<float> x(400000);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = (i % 2 ? -1.0f : 1.0f) * std::bit_cast<float>(pattern(random));
+    const std::vector<float> y = each(x, f);
+    long double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const long double t = truth(static_cast<long double>(x[i]));
+        int exponent;
+        (void)std::frexp(t, &exponent);
+        worst = std::max(worst, std::abs(static_cast<long double>(y[i]) - t) / std::ldexp(1.0L, std::max(exponent - 24, -149)));
+    }
+    return static_cast<double>(worst);
 }
 
 template <class T, class F> T at(T x, F f) {
@@ -206,6 +225,66 @@ TEMPLATE_TEST_CASE("the elementary functions are within two units in the last pl
     CHECK(worst_error<T>(-1e-3, 1e-3, [](auto x) { return tanh(x); }, [](long double x) { return std::tanh(x); }) < 2);
     CHECK(worst_error<T>(-7, 7, [](auto x) { return erf(x); }, [](long double x) { return std::erf(x); }) < 2);
     CHECK(worst_error<T>(-1e-3, 1e-3, [](auto x) { return erf(x); }, [](long double x) { return std::erf(x); }) < 2);
+}
+
+TEST_CASE("exp2, exp, tanh and erf of floats are within one unit in the last place, where the machine can multiply and add at once") {
+#if defined(__FMA__)
+    const double bound = 1;
+#else
+    const double bound = 1.25;
+#endif
+    CHECK(worst_of_floats(1e-8f, 127.9f, [](auto x) { return exp2(x); }, [](long double x) { return std::exp2(x); }) <= bound);
+    CHECK(worst_of_floats(1e-8f, 88.7f, [](auto x) { return exp(x); }, [](long double x) { return std::exp(x); }) <= bound);
+    CHECK(worst_of_floats(1e-8f, 12, [](auto x) { return tanh(x); }, [](long double x) { return std::tanh(x); }) <= bound);
+    CHECK(worst_of_floats(1e-8f, 6, [](auto x) { return erf(x); }, [](long double x) { return std::erf(x); }) <= bound);
+}
+
+TEMPLATE_TEST_CASE("GELU and its slope keep their digits, below zero too", "", float, double) {
+    using T = TestType;
+    namespace op = heed::operations;
+    const auto density = [](double x) { return std::exp(-x * x / 2) * 0.39894228040143268; };
+    const auto below = [](double x) { return std::erfc(-x * std::sqrt(0.5)) / 2; };       // Phi
+    const auto bend = [](double x) { return 0.79788456080286536 * (x + 0.044715 * x * x * x); };
+    const auto share = [&](double x) { return 1 / (1 + std::exp(-2 * bend(x))); };
+    const double digits = sizeof(T) == 4 ? 1 : 1e-8;
+    std::vector<T> x(16001);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(static_cast<double>(i) / 1000 - 8);
+    const auto value = each(x, [](auto v) { return op::gauss_weighted::apply(v); }), slope = each(x, [](auto v) { return op::gauss_weighted_slope::apply(v); });
+    const auto by_tanh = each(x, [](auto v) { return op::gauss_weighted_by_tanh::apply(v); });
+    const auto by_tanh_slope = each(x, [](auto v) { return op::gauss_weighted_by_tanh_slope::apply(v); });
+    double worst[4] = {}, relative = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const double v = static_cast<double>(x[i]), unit = std::max(1e-3, std::abs(v)), s = share(v);
+        const auto note = [&](double& w, T got, double truth, double size) { w = std::max(w, std::abs(static_cast<double>(got) - truth) / size); };
+        note(worst[0], value[i], v * below(v), unit);
+        note(worst[1], slope[i], below(v) + v * density(v), 1);
+        note(worst[2], by_tanh[i], v * s, unit);
+        note(worst[3], by_tanh_slope[i], s + v * s * share(-v) * 2 * 0.79788456080286536 * (1 + 0.134145 * v * v), 1);
+        if (sizeof(T) == 4 && v < -1) note(relative, value[i], v * below(v), std::abs(v * below(v)));
+        if (v < -1) note(relative, by_tanh[i], v * s, std::abs(v * s));
+    }
+    CHECK(worst[0] < 1.5e-7 * digits);
+    CHECK(worst[1] < 3e-7 * digits);
+    CHECK(worst[2] < 1.5e-7 * digits);
+    CHECK(worst[3] < 4e-7 * digits);
+    CHECK(relative < 2e-5 * digits);
+
+    const T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+    const auto ends = [&](auto operation, T at_infinity) {
+        const auto f = [](auto v) { return decltype(operation)::apply(v); };
+        CHECK(at(infinity, f) == at_infinity);
+        CHECK(std::isnan(at(nan, f)));
+    };
+    ends(op::gauss_weighted_by_tanh(), infinity);
+    ends(op::gauss_weighted_by_tanh_slope(), T(1));
+    CHECK(at(-infinity, [](auto v) { return op::gauss_weighted_by_tanh::apply(v); }) == T(0));
+    CHECK(std::abs(at(-infinity, [](auto v) { return op::gauss_weighted_by_tanh_slope::apply(v); })) < T(1e-30));
+    if constexpr (sizeof(T) == 4) {
+        ends(op::gauss_weighted(), infinity);
+        ends(op::gauss_weighted_slope(), T(1));
+        CHECK(at(-infinity, [](auto v) { return op::gauss_weighted::apply(v); }) == T(0));
+        CHECK(at(-infinity, [](auto v) { return op::gauss_weighted_slope::apply(v); }) == T(0));
+    }
 }
 
 TEMPLATE_TEST_CASE("the elementary functions know infinities, NaN, zero and the ends of the range", "", float, double) {

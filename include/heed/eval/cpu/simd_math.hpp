@@ -1,4 +1,5 @@
-/// exp2, exp, log, tanh and erf of a simd<float> or simd<double>, within one or two units in the last place.
+/// exp2, exp, log, tanh and erf of a simd<float> or simd<double>: of floats exp2, exp, tanh and erf within one unit in the last
+/// place, the others within two.
 ///
 /// The polynomials are minimax fits (Remez, in 45 digits). Infinities, NaN, zeros and results below the normal range come
 /// out as IEEE wants them.
@@ -29,10 +30,14 @@ template <class T> inline constexpr T whole_number_shift = static_cast<T>(1.5) *
 
 /// 2^k for a whole number k within the range of normal exponents.
 template <class T> HEED_INLINE simd<T> power_of_two(simd<T> k) {
+#if HEED_AVX512
+    return native::scaled<T>(simd<T>(1).value, k.value);
+#else
     using integer = typename native::integer_of<T>::type;
     constexpr integer one = static_cast<integer>(integer(layout<T>::bias) << layout<T>::mantissa_bits);
     const auto bits = bits_of(k + simd<T>(whole_number_shift<T>));
     return from_bits<T>(native::vector<integer>((bits << layout<T>::mantissa_bits) + native::vector<integer>(one)));
+#endif
 }
 
 /// x * 2^n for a whole number n, correct where the result is subnormal or overflows.
@@ -52,11 +57,30 @@ template <class T> inline constexpr T most_power = sizeof(T) == 4 ? 129 : 1025;
 /// 2^f for |f| <= 1/2.
 template <class T> HEED_INLINE simd<T> power_of_fraction(simd<T> f) {
     if constexpr (sizeof(T) == 4)
-        return polynomial(f, 0.0001559466584, 0.001340664405, 0.009617693017, 0.0555031055, 0.2402265278, 0.693147215, 1.0);
+        return polynomial(f, 0.0001532646274, 0.001339080627, 0.009618505836, 0.05550359935, 0.2402264774, 0.6931471825, 1.0);
     else
         return polynomial(f, 4.07808494613199078e-10, 7.07257051324385832e-9, 1.01806475788282509e-7, 1.32154426748073136e-6,
                           1.52527273853773497e-5, 0.000154035304415729878, 0.00133335581534397686, 0.00961812910760700202,
                           0.0555041086647903957, 0.24022650695910098, 0.693147180559945697, 1.0);
+}
+
+/// 2^n (1 + rest) = e^x, for x whose e^x is neither 0 nor infinite. ln 2 is held in two parts, the first of few bits, so that
+/// n times it is exact.
+template <class T> struct parted_power { simd<T> n, rest; };
+template <class T> HEED_INLINE parted_power<T> power_of_e(simd<T> x) {
+    constexpr bool single = sizeof(T) == 4;
+    constexpr T ln2_high = static_cast<T>(single ? 0.693359375 : 0x1.62e42feep-1);
+    constexpr T ln2_low = static_cast<T>(single ? -0.00021219444005469058 : 1.9082149292705877e-10);
+    const simd<T> n = round(x * simd<T>(static_cast<T>(1.4426950408889634)));
+    const simd<T> r = fma(n, simd<T>(-ln2_low), fma(n, simd<T>(-ln2_high), x));
+    simd<T> q;  // (e^r - 1 - r) / r^2
+    if constexpr (single)
+        q = polynomial(r, 0.001381461703, 0.008368710101, 0.04166838731, 0.1666652069, 0.4999999345);
+    else
+        q = polynomial(r, 2.50000674241472922e-8, 2.76302335262973675e-7, 2.75575862809198279e-6, 2.4801493137360147e-5,
+                       0.000198412695067667686, 0.00138888889435965233, 0.00833333333349433565, 0.0416666666665302704,
+                       0.166666666666664128, 0.500000000000001062);
+    return {n, fma(r * r, q, r)};
 }
 
 }  // namespace detail
@@ -87,24 +111,11 @@ template <class T> HEED_INLINE simd<T> exp2(simd<T> x, simd<T> shift) {
 #endif
 }
 
-/// e^x. With n the whole number next to x / ln 2, e^x = 2^n e^r and |r| <= ln(2) / 2; ln 2 is held in two parts, the first
-/// of few bits, so that n times it is exact.
+/// e^x. With n the whole number next to x / ln 2, e^x = 2^n e^r and |r| <= ln(2) / 2.
 template <class T> HEED_INLINE simd<T> exp(simd<T> x) {
-    constexpr bool single = sizeof(T) == 4;
-    constexpr T least = single ? -104 : -746, most = single ? 89 : 710;
-    constexpr T ln2_high = static_cast<T>(single ? 0.693359375 : 0x1.62e42feep-1);
-    constexpr T ln2_low = static_cast<T>(single ? -0.00021219444005469058 : 1.9082149292705877e-10);
-    const simd<T> inside = max(simd<T>(least), min(simd<T>(most), x));
-    const simd<T> n = round(inside * simd<T>(static_cast<T>(1.4426950408889634)));
-    const simd<T> r = fma(n, simd<T>(-ln2_low), fma(n, simd<T>(-ln2_high), inside));
-    simd<T> q;  // (e^r - 1 - r) / r^2
-    if constexpr (single)
-        q = detail::polynomial(r, 0.001381461703, 0.008368710101, 0.04166838731, 0.1666652069, 0.4999999345);
-    else
-        q = detail::polynomial(r, 2.50000674241472922e-8, 2.76302335262973675e-7, 2.75575862809198279e-6, 2.4801493137360147e-5,
-                               0.000198412695067667686, 0.00138888889435965233, 0.00833333333349433565, 0.0416666666665302704,
-                               0.166666666666664128, 0.500000000000001062);
-    return detail::scale(fma(r * r, q, r) + simd<T>(1), n);
+    constexpr T least = sizeof(T) == 4 ? -104 : -746, most = sizeof(T) == 4 ? 89 : 710;
+    const auto [n, rest] = detail::power_of_e(max(simd<T>(least), min(simd<T>(most), x)));
+    return detail::scale(rest + simd<T>(1), n);
 }
 
 /// The natural logarithm of x 2^shift for a whole number shift: -infinity of zero, NaN of what is negative. x = 2^k m with m in [sqrt(1/2), sqrt(2)); with
@@ -150,18 +161,21 @@ template <class T> HEED_INLINE simd<T> log(simd<T> x, simd<T> shift = simd<T>(T(
 
 /// x + x^3 P(x^2) near zero, 1 - 2 / (e^2|x| + 1) beyond.
 template <class T> HEED_INLINE simd<T> tanh(simd<T> x) {
-    const simd<T> a = abs(x);
+    constexpr T near = sizeof(T) == 4 ? static_cast<T>(0.92) : static_cast<T>(0.625), flat = sizeof(T) == 4 ? 10 : 20;
+    const simd<T> a = min(simd<T>(flat), abs(x));  // from here on, tanh is 1 to the last place
     const simd<T> z = x * x;
     simd<T> p;
     if constexpr (sizeof(T) == 4)
-        p = detail::polynomial(z, -0.005717043373, 0.0206505861, -0.05374349787, 0.1333149129, -0.3333328393);
+        p = detail::polynomial(z, -0.0004353806144, 0.002529449062, -0.00820978079, 0.02163607068, -0.0539224185, 0.133329004, -0.3333331943);
     else
         p = detail::polynomial(z, -1.61075773686364163e-5, 7.72192461693259113e-5, -0.000228633302753740549, 0.000586352516154270684,
                                -0.00145497048649327237, 0.00359199157293438191, -0.00886322131957917179, 0.0218694876019937151,
                                -0.0539682539324838679, 0.133333333332649199, -0.333333333333328781);
-    const simd<T> near_zero = fma(x * z, p, x);
-    const simd<T> beyond = simd<T>(1) - simd<T>(2) / (exp(a + a) + simd<T>(1));
-    return select(a < simd<T>(static_cast<T>(0.625)), near_zero, copysign(beyond, x));
+    // e^2a + 1 rounded once: 2^n + 1 is exact.
+    const auto [n, rest] = detail::power_of_e(a + a);
+    const simd<T> power = detail::power_of_two(n);
+    const simd<T> beyond = simd<T>(1) - simd<T>(2) / fma(rest, power, power + simd<T>(1));
+    return select(a < simd<T>(near), fma(x * z, p, x), copysign(beyond, x));
 }
 
 /// The error function: x + x P(x^2) up to 1, 1 - e^Q(|x| - 1) beyond.
@@ -185,6 +199,40 @@ template <class T> HEED_INLINE simd<T> erf(simd<T> x) {
                                -2.63896751423477578, -1.84960550993324829);
     }
     return select(a < simd<T>(1), fma(x, p, x), copysign(simd<T>(1) - exp(q), x));
+}
+
+namespace detail {
+
+/// phi(a) and the ratio of Mills m(a) = (1 - Phi(a)) / phi(a), for 0 <= a <= farthest; Phi is the normal distribution, phi its
+/// density. m is a rational function of positive terms, within 2e-8 of it.
+struct normal_tail {
+    static constexpr float farthest = 15;       // phi is 0 there
+    simd<float> density, ratio;
+    HEED_INLINE explicit normal_tail(simd<float> a)
+        : density(simd<float>(0.39894228f) * exp(simd<float>(-0.5f) * a * a)),
+          ratio(polynomial(a, 0.01022107, 0.10119907, 0.45736417, 1.09602568, 1.25331414) /
+                polynomial(a, 0.01022094, 0.10120588, 0.46742931, 1.199291, 1.67238692, 1.0)) {}
+};
+
+}  // namespace detail
+
+/// x Phi(x). Of floats it is max(x, 0) - |x| (1 - Phi(|x|)), which keeps its digits where it is small.
+template <class T> HEED_INLINE simd<T> normal_weighted(simd<T> x) {
+    if constexpr (sizeof(T) == 4) {
+        const simd<T> a = min(simd<T>(detail::normal_tail::farthest), abs(x));
+        const detail::normal_tail tail(a);
+        return max(simd<T>(0), x) - a * tail.density * tail.ratio;
+    } else return simd<T>(T(0.5)) * x * (simd<T>(1) + erf(x * simd<T>(T(0.70710678118654752))));
+}
+
+/// Its slope, Phi(x) + x phi(x): phi(x) (m(|x|) - |x|) below zero, and what that lacks of 1 above.
+template <class T> HEED_INLINE simd<T> normal_weighted_slope(simd<T> x) {
+    if constexpr (sizeof(T) == 4) {
+        const simd<T> a = min(simd<T>(detail::normal_tail::farthest), abs(x));
+        const detail::normal_tail tail(a);
+        const simd<T> below = tail.density * (tail.ratio - a);
+        return select(x > simd<T>(0), simd<T>(1) - below, below);
+    } else return simd<T>(T(0.5)) * (simd<T>(1) + erf(x * simd<T>(T(0.70710678118654752)))) + simd<T>(T(0.39894228040143268)) * x * exp(simd<T>(T(-0.5)) * x * x);
 }
 
 }  // namespace heed::inline HEED_TARGET::cpu
