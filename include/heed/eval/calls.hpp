@@ -35,7 +35,7 @@ struct epilogue {
     const void* context = nullptr;
 };
 
-/// c[batch, row, column] = (or +=) sum over depth of a[batch, row, depth] * b[batch, depth, column]
+/// c[batch, row, column] = (or +=) bias[column] + sum over depth of a[batch, row, depth] * b[batch, depth, column]
 template <class T>
 struct contraction_call {
     const T* a = nullptr;
@@ -43,6 +43,7 @@ struct contraction_call {
     T* c = nullptr;
     axis_set batch, rows, columns, depth;
     bool accumulate = false;
+    const T* bias = nullptr;                 // bias[column] is added to every sum
     epilogue<T> finish;
 
     double flops() const { return 2.0 * static_cast<double>(batch.total()) * static_cast<double>(rows.total()) * static_cast<double>(columns.total()) * static_cast<double>(depth.total()); }

@@ -44,8 +44,8 @@ public:
     template <class Slots, class T, class Tree, class Mask> void attend_backward(const attention_call<T>& call, const Tree& tree, const Mask& mask) {
         Backend::template attend_backward<Slots>(call, tree, mask);
     }
-    template <int Lane, class Tree, class T> static void finish_row(const Tree& tree, T* row, index column, index columns) {
-        Backend::template finish_row<Lane>(tree, row, column, columns);
+    template <int Lane, class Tree, class T> static void finish_row(const Tree& tree, T* row, index column, index columns, bool dense, int slot, index ahead) {
+        Backend::template finish_row<Lane>(tree, row, column, columns, dense, slot, ahead);
     }
 };
 

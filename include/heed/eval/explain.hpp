@@ -161,6 +161,7 @@ public:
         const index g = call.batch.total(), m = call.rows.total(), n = call.columns.total(), k = call.depth.total();
         plan_step s{plan_step::kernel::contraction, std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k), call.flops(), 0};
         if (g != 1) s.sizes = std::to_string(g) + " times " + s.sizes;
+        if (call.bias) s.sizes += " with a bias";
         if (call.finish.apply) s.sizes += " with an epilogue";
         s.bytes = static_cast<double>(g) * (static_cast<double>(m * k + k * n) + static_cast<double>(m * n)) * sizeof(T);
         plan_.steps_.push_back(std::move(s));
@@ -179,7 +180,7 @@ public:
         s.sizes = std::to_string(call.batches()) + " times, " + count_text(call.pairs()) + " pairs" + (std::is_same_v<Mask, detail::no_mask> ? "" : " before the mask");
         plan_.steps_.push_back(std::move(s));
     }
-    template <int Lane, class Tree, class T> static void finish_row(const Tree&, T*, index, index) {}
+    template <int Lane, class Tree, class T> static void finish_row(const Tree&, T*, index, index, bool, int, index) {}
 
     const plan& result() const { return plan_; }
 

@@ -20,6 +20,13 @@ struct walk {
     bool has(int slot) const { return slots >> slot & 1; }
 };
 
+/// Whether neighbours along a slot are neighbours in the memory of every walk.
+[[gnu::noinline]] inline bool dense_along(int slot, const walk* first, const walk* last) {
+    bool dense = true;
+    for (const walk* w = first; w != last; ++w) dense = dense && (!w->has(slot) || !w->stride || w->stride[slot] == 1);
+    return dense;
+}
+
 /// The loops of a row program: slots [0, outer) are its rows, [outer, slots) what is reduced over, or the one that an
 /// elementwise tree runs along.
 struct loops {
@@ -28,6 +35,7 @@ struct loops {
     int segment = -1, within = -1;          // the slots of a ragged pair that must be walked sequence by sequence
     const index* offsets = nullptr;
     bool reduces = false;
+    int part[most_slots] = {};              // loops of different parts are never joined
 
     index segments() const { return size[segment]; }
     index length(index s) const { return offsets[s + 1] - offsets[s]; }
@@ -42,7 +50,7 @@ struct row_shape {
 };
 
 /// Fewer, longer loops: a ragged pair that nothing takes apart becomes one loop over its rows, neighbours that every
-/// operand steps through as one are joined. Slots [first, last) only.
+/// operand steps through as one are joined.
 [[gnu::noinline]] inline void simplify(loops& l, const walk* first, const walk* last) {
     const auto every = [&](auto&& condition) {
         for (const walk* w = first; w != last; ++w)
@@ -54,24 +62,23 @@ struct row_shape {
         if (!w.has(l.within)) return !w.has(l.segment);
         return w.stride && w.stride[l.segment] == 0 && w.per_row == w.stride[l.within];
     };
-    if (l.segment >= 0 && l.within >= 0 && (l.segment < l.outer) == (l.within < l.outer) && every(rides)) {
+    if (l.segment >= 0 && l.within >= 0 && l.part[l.segment] == l.part[l.within] && every(rides)) {
         l.size[l.within] = l.offsets[l.size[l.segment]];
         l.size[l.segment] = 1;
         l.segment = l.within = -1;
     }
-    const auto join = [&](int begin, int end) {
-        int kept = end - 1;
-        for (int s = end - 2; s >= begin; --s) {
+    for (int kept = l.slots - 1, s = kept - 1; s >= 0; --s) {
+        if (l.part[s] == l.part[kept]) {
             if (l.size[s] == 1 && s != l.segment) continue;
             const bool fixed = s == l.segment || s == l.within || kept == l.segment || kept == l.within;
             if (!fixed && every([&](const walk& w) { return w.stride ? w.stride[s] == l.size[kept] * w.stride[kept] : !w.has(s) && !w.has(kept); })) {
                 l.size[kept] *= l.size[s];
                 l.size[s] = 1;
-            } else kept = s;
+                continue;
+            }
         }
-    };
-    if (l.reduces) join(0, l.outer), join(l.outer, l.slots);
-    else join(0, l.slots);
+        kept = s;
+    }
 }
 
 /// A place among some of the loops: its position along every slot, and the rows before its ragged sequence.

@@ -177,6 +177,7 @@ void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, 
             constexpr int outer = reduces ? rest::size : (slots::size > 0 ? slots::size - 1 : 0);
             lowered::loops l = make_loops(slots{}, outer, sizes);
             l.reduces = reduces;
+            for (int s = outer; reduces && s < l.slots; ++s) l.part[s] = 1;
             constexpr bool wide_lanes = std::is_same_v<T, double> || wide<Node>::value;
             constexpr bool by_columns = [] {
                 if constexpr (reduces && rest::size > 0) return !runs_along<settled_node, gone>() && runs_along<settled_node, axes<lists::last<rest>>>();
@@ -215,7 +216,7 @@ void sort_axes(Call& call, const strided<const T, RX>& x, XItems, const strided<
 
 /// c = (or +=) sum over the summed axes of x y: one contraction, its operands in memory.
 template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add, epilogue<T> finish = {}) {
+void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add, epilogue<T> finish = {}, const T* bias = nullptr) {
     const auto x = as_leaf<T>(exec, factors<Node>::x(node), sizes);
     const auto y = as_leaf<T>(exec, factors<Node>::y(node), sizes);
     using x_items = typename decltype(x)::items;
@@ -226,6 +227,7 @@ void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& 
     call.a = xm.data, call.b = ym.data, call.c = to.data;
     call.accumulate = add;
     call.finish = finish;
+    call.bias = bias;
     sort_axes(call, xm, x_items{}, ym, y_items{}, to, Items{}, typename factors<Node>::gone{});
     exec.contract(call);
 }
@@ -241,9 +243,27 @@ auto replace_hard(const Node& node, const With& with) {
 struct slot_numbers {
     int slot[axis_set::most], count = 0;
 
-    void push(int s) { slot[count++] = s; }
+    /// The slots of a part; of those of one place, the last alone.
+    slot_numbers(const lowered::loops& l, int part) {
+        for (int s = 0; s < l.slots; ++s) {
+            if (l.part[s] != part || s == l.segment) continue;
+            if (count > 0 && l.size[slot[count - 1]] == 1 && slot[count - 1] != l.within) --count;
+            slot[count++] = s;
+        }
+    }
+    /// The slot that counts the fastest; any other where there are none.
+    int last() const { return count > 0 ? slot[count - 1] : 0; }
     /// The place of a number, and how many places follow it, itself included, before the next outer one.
     index find(const lowered::loops& l, index number, lowered::cursor& c) const {
+        if (count == 1 && slot[0] != l.within) {
+            c.at[slot[0]] = number;
+            return l.size[slot[0]] - number;
+        }
+        return find_among(l, number, c);
+    }
+
+private:
+    [[gnu::noinline]] index find_among(const lowered::loops& l, index number, lowered::cursor& c) const {
         index run = 1;
         for (int i = count; i-- > 0;) {
             const int s = slot[i];
@@ -261,6 +281,17 @@ struct slot_numbers {
     }
 };
 
+/// What of a tree is added to a contraction in all rows alike: a bias, with which its sums can begin.
+template <class Tree> struct bias_in { static constexpr unsigned slots = ~0u; };
+template <class T, unsigned S> struct bias_in<lowered::binary<operations::add, lowered::kind::floating, lowered::accumulated<T>, lowered::leaf<T, S>>> {
+    static constexpr unsigned slots = S;
+    static const auto& of(const auto& tree) { return tree.right; }
+};
+template <class T, unsigned S> struct bias_in<lowered::binary<operations::add, lowered::kind::floating, lowered::leaf<T, S>, lowered::accumulated<T>>> {
+    static constexpr unsigned slots = S;
+    static const auto& of(const auto& tree) { return tree.left; }
+};
+
 /// A contraction with an elementwise tree around it, as its epilogue: on each finished tile, while that is in the cache.
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes) {
@@ -274,18 +305,22 @@ void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, 
     const auto inner = replace_hard<T>(node, contracted<T, typename hard_node::items>{});
     const auto tree = lower<slots, 0>(inner, sizes);
     constexpr int lane = lists::place<lists::last<columns>, slots>;
+    lowered::loops l = make_loops(slots{}, slots::size, sizes);
+    [&]<class... A>(axes<A...>) {
+        ((l.part[lists::place<A, slots>] = lists::has<A, columns> ? 2 : lists::has<A, lists::names<y_items>> ? 0 : 1), ...);
+    }(slots{});
+    lowered::walk walks[decltype(tree)::walk_count + 1] = {}, *last = walks;
+    tree.walks(last);
+    lowered::simplify(l, walks, last);
     struct context {
         decltype(tree) low;
         lowered::loops l;
         slot_numbers batch, rows, columns;
-    } state{tree, make_loops(slots{}, slots::size, sizes), {}, {}, {}};
-    [&]<class... A>(axes<A...>) {
-        (([&] {
-             constexpr int s = lists::place<lists::last<typename lists::names_of_item<A>::type>, slots>;
-             (!lists::has<A, x_items> ? state.columns : lists::has<A, y_items> ? state.batch : state.rows).push(s);
-         }()),
-         ...);
-    }(Items{});
+        bool dense;
+    } state{tree, l, {l, 0}, {l, 1}, {l, 2}, lowered::dense_along(lane, walks, last)};
+    using bias = bias_in<std::remove_const_t<decltype(tree)>>;
+    if constexpr ((bias::slots & ~slot_mask<slots, columns>) == 0)
+        if (state.columns.count == 1 && bias::of(tree).stride[lane] == 1) return assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), {}, bias::of(tree).base);
     epilogue<T> finish;
     finish.context = &state;
     finish.apply = [](const void* from, index batch, index row, index column, index rows, index columns_here, T* tile, index tile_stride) {
@@ -298,7 +333,7 @@ void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, 
             for (index done = 0; done < columns_here;) {
                 const index run = std::min(c.columns.find(c.l, column + done, place), columns_here - done);
                 low.template seek<lane>(place.at, place.row);
-                Exec::template finish_row<lane>(low, tile + done, place.at[lane], run);
+                Exec::template finish_row<lane>(low, tile + done, place.at[lane], run, c.dense, c.rows.last(), rows);
                 done += run;
             }
         }

@@ -17,8 +17,6 @@ struct gelu_by_erf {
 };
 
 /// GELU by tanh, as GPT-2 computes it: x (1 + tanh u) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3). Up to 5e-4 off.
-///
-///     slope: (1 + tanh u) / 2 + x (1 - tanh^2 u) u' / 2,     u' = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
 struct gelu_by_tanh {
     static auto value(const auto& x) { return gelu_tanh(x); }
     static auto slope(const auto& x) { return gelu_tanh_slope(x); }
@@ -56,11 +54,17 @@ struct feed_forward {
         projected<X, Model, Hidden> h, a, dh;
         like<X> y, dx;
     };
+    /// What the output needs that no gradient will follow.
+    template <class X>
+    struct scratch_of {
+        projected<X, Model, Hidden> a;
+        like<X> y;
+    };
 
     template <class X>
     like<X> forward(const X& x) const {
-        const projected<X, Model, Hidden> bent = Bend::value(dot<Model>(x, w1.value) + b1.value);
-        return dot<Hidden>(bent, w2.value) + b2.value;
+        scratch_of<X> kept;
+        return forward(x, kept);
     }
 
     const auto& forward(const auto& x, auto& trace) const {
@@ -70,8 +74,9 @@ struct feed_forward {
 
     /// All but the last projection: a, before it becomes y.
     void prepare(const auto& x, auto& trace) const {
-        trace.h = dot<Model>(x, w1.value) + b1.value;
-        trace.a = Bend::value(trace.h);
+        auto h = dot<Model>(x, w1.value) + b1.value;
+        if constexpr (requires { trace.h; }) trace.a = Bend::value(trace.h = h);
+        else trace.a = Bend::value(h);
     }
     /// The last projection, as a part of a larger equation (a residual).
     auto output(const auto& trace) const { return dot<Hidden>(trace.a, w2.value) + b2.value; }

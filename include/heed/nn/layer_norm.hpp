@@ -31,30 +31,49 @@ struct layer_norm {
     template <class X>
     struct trace_of {
         reduced<X, Model> mean, scale;
-        like<X> normal, y, dx;
+        like<X> y, dx;
+    };
+    /// What the output needs that no gradient will follow.
+    template <class X>
+    struct scratch_of {
+        like<X> y;
     };
 
-    template <class X>
-    like<X> forward(const X& x) const {
+    /// The equation itself, to be part of a larger one.
+    auto operator()(const auto& x) const {
         auto centred = x - mean<Model>(x);
         return centred * rsqrt(mean<Model>(centred * centred) + epsilon) * gain.value + bias.value;
     }
 
+    template <class X>
+    like<X> forward(const X& x) const { return (*this)(x); }
+
+    template <class X>
+    const auto& forward(const X& x, scratch_of<X>& kept) const { return kept.y = (*this)(x); }
+
     const auto& forward(const auto& x, auto& trace) const {
         trace.mean = mean<Model>(x);
         trace.scale = rsqrt(mean<Model>((x - trace.mean) * (x - trace.mean)) + epsilon);
-        trace.normal = (x - trace.mean) * trace.scale;
-        return trace.y = trace.normal * gain.value + bias.value;
+        return trace.y = normal(x, trace) * gain.value + bias.value;
     }
 
-    const auto& backward(const auto& dy, auto& trace) {
-        gain.accumulate(dy * trace.normal);
-        bias.accumulate(dy);
-        auto dnormal = dy * gain.value;
-        return trace.dx = trace.scale * (dnormal - mean<Model>(dnormal) - trace.normal * mean<Model>(dnormal * trace.normal));
+    const auto& backward(const auto& dy, const auto& x, auto& trace) {
+        learn(dy, x, trace);
+        return trace.dx = slope(dy, x, trace);
     }
-    /// The same, of the form that other layers have.
-    const auto& backward(const auto& dy, const auto&, auto& trace) { return backward(dy, trace); }
+
+    /// dgain and dbias alone.
+    void learn(const auto& dy, const auto& x, const auto& trace) {
+        gain.accumulate(dy * normal(x, trace));
+        bias.accumulate(dy);
+    }
+    /// dx, to be part of a larger equation (a residual).
+    auto slope(const auto& dy, const auto& x, const auto& trace) const {
+        auto dnormal = dy * gain.value;
+        auto n = normal(x, trace);
+        return trace.scale * (dnormal - mean<Model>(dnormal) - n * mean<Model>(dnormal * n));
+    }
+    static auto normal(const auto& x, const auto& trace) { return (x - trace.mean) * trace.scale; }
 
     static void parts(auto& self, auto&& part) {
         part("gain", self.gain);

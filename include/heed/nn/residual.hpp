@@ -52,7 +52,8 @@ struct residual {
     static const auto& backward(auto& norm, auto& layer, const auto& dy, const auto& x, auto& trace, dropout drop, std::optional<random_key> random, const auto&... with) {
         if constexpr (Norm == norm_place::before) {
             const auto& dn = layer.backward(dropped(dy, trace, drop, random), trace.norm.y, with..., trace.layer);
-            return trace.dx = dy + norm.backward(dn, x, trace.norm);
+            norm.learn(dn, x, trace.norm);
+            return trace.dx = dy + norm.slope(dn, x, trace.norm);
         } else {
             const auto& ds = norm.backward(dy, trace.sum, trace.norm);
             return trace.dx = ds + layer.backward(dropped(ds, trace, drop, random), x, with..., trace.layer);

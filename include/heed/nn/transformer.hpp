@@ -44,6 +44,13 @@ struct transformer_block {
         typename beside::template trace_of<X, typename network_type::template trace_of<like<X>>, norm_trace> network;
         const auto& output() const { return network.output(); }
     };
+    /// What the output needs that no gradient will follow.
+    template <class X, class Attention = attention_trace<X>>
+    struct scratch_of {
+        using norm_scratch = typename layer_norm<T, Model>::template scratch_of<like<X>>;
+        typename beside::template trace_of<X, Attention, norm_scratch> attention;
+        typename beside::template trace_of<X, typename network_type::template scratch_of<like<X>>, norm_scratch> network;
+    };
 
     /// The output for x under the mask, which lies in the trace; with a random key, with dropout of both branches, and of the
     /// weights of attention.
@@ -102,8 +109,8 @@ struct transformer_encoder {
     /// What an output needs that no gradient will follow: the activations of one block, in turn.
     template <class X>
     struct scratch_of {
-        typename block_type::template trace_of<X> block;
-        typename layer_norm<T, Model>::template trace_of<like<X>> norm;
+        typename block_type::template scratch_of<X> block;
+        typename layer_norm<T, Model>::template scratch_of<like<X>> norm;
         void make_room(std::size_t) {}
         auto& of_block(std::size_t) { return block; }
     };

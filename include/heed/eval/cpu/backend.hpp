@@ -27,6 +27,7 @@ struct backend {
         x.a = call.a, x.b = call.b, x.c = call.c;
         x.batch = group_of(call.batch), x.rows = group_of(call.rows), x.columns = group_of(call.columns), x.depth = group_of(call.depth);
         x.accumulate = call.accumulate;
+        x.bias = call.bias;
         struct both { heed::detail::epilogue<T> finish; } state{call.finish};
         if (call.finish.apply) {
             x.epilogue.context = &state;
@@ -43,11 +44,27 @@ struct backend {
     template <class Slots, class T, class Tree, class Mask>
     static void attend_backward(const heed::detail::attention_call<T>& call, const Tree& tree, const Mask& mask) { cpu::attend_backward<Slots>(call, tree, mask); }
 
-    /// A row of a finished tile through the tree of an epilogue.
+    /// A row of a finished tile through the tree of an epilogue, dense or not; `ahead` rows along `slot` lies what the next
+    /// tile reads, of which memory is asked meanwhile.
     template <int Lane, class Tree, class T>
-    static void finish_row(const Tree& tree, T* row, index column, index columns) {
+    static void finish_row(const Tree& tree, T* row, index column, index columns, bool dense, int slot, index ahead) {
+        using context = lanes<T, Lane, 1, true>;
+        constexpr int w = context::width;
+        tree.leaves([&](const auto& leaf) __attribute__((always_inline)) {
+            if constexpr (std::remove_cvref_t<decltype(leaf)>::slots >> Lane & 1) {
+                if (leaf.stride[slot] == 0 || !dense) return;
+                const auto* next = leaf.here + column + ahead * leaf.stride[slot];
+                for (index j = 0; j < columns; j += 64 / static_cast<index>(sizeof(*next))) __builtin_prefetch(next + j);
+            }
+        });
+        index j = 0;
+        for (; dense && j + w <= columns; j += w) context::store(row + j, 1, w, tree.template get<context>(lowered::spot{column + j, w, row - column}));
+        if (j < columns) finish_rest<Lane>(tree, row, column, j, columns);
+    }
+    template <int Lane, class Tree, class T>
+    [[gnu::noinline]] static void finish_rest(const Tree& tree, T* row, index column, index first, index columns) {
         using context = lanes<T, Lane>;
-        for (index j = 0; j < columns; j += context::width) {
+        for (index j = first; j < columns; j += context::width) {
             const int n = static_cast<int>(std::min<index>(context::width, columns - j));
             context::store(row + j, 1, n, tree.template get<context>(lowered::spot{column + j, n, row - column}));
         }

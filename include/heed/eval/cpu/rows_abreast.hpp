@@ -15,8 +15,7 @@ inline constexpr int abreast = 4;
 [[gnu::noinline]] inline bool rows_are_alike(const lowered::loops& l, const lowered::walk* walks, const lowered::walk* last, int lane, bool writes_inner) {
     bool alike = l.within < l.outer;
     for (int s = l.outer; s < l.slots - 1; ++s) alike = alike && l.size[s] == 1;
-    for (const lowered::walk* w = writes_inner ? walks : walks + 1; w != last; ++w) alike = alike && (!w->has(lane) || !w->stride || w->stride[lane] == 1);
-    return alike;
+    return alike && lowered::dense_along(lane, writes_inner ? walks : walks + 1, last);
 }
 
 /// The reduction of type R in a tree.

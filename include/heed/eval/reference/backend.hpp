@@ -19,7 +19,7 @@ struct backend {
         reference::attend<Slots>(call, tree, mask);
     }
     template <int Lane, class Tree, class T>
-    static void finish_row(const Tree& tree, T* row, index column, index columns) {
+    static void finish_row(const Tree& tree, T* row, index column, index columns, bool, int, index) {
         using context = lowered::numbers<Lane>;
         for (index j = 0; j < columns; ++j) {
             // The accumulated value is read at row[j]: the tree counts its lane from the column, the tile from its own start.
