@@ -138,6 +138,7 @@ private:
         if (width > 0)
             for_pieces(parameter.rows.size(), piece_length(parameter.rows.size(), 1 + 8192 / width), [&](std::size_t, std::size_t begin, std::size_t end) {
                 for (std::size_t i = begin; i < end; ++i) {
+                    if (i + 2 < end) ask_for(static_cast<std::size_t>(parameter.rows[i + 2]) * width, width, value, moment[I]...);
                     const std::size_t at = static_cast<std::size_t>(parameter.rows[i]) * width;
                     pass(value + at, gradient + i * width, width, scale, update, (moment[I] + at)...);
                 }
@@ -146,6 +147,11 @@ private:
             for_pieces(size, piece_length(size), [&](std::size_t, std::size_t begin, std::size_t end) {
                 pass(value + begin, gradient + begin, end - begin, scale, update, (moment[I] + begin)...);
             });
+    }
+
+    /// Asks memory for a row that comes soon: rows lie anywhere, and no hardware foresees them.
+    static void ask_for(std::size_t at, std::size_t width, const auto*... from) {
+        for (std::size_t i = 0; i < width; i += 64 / sizeof(T)) (__builtin_prefetch(from + at + i, 1), ...);
     }
 
     /// In registers; what is left at the end takes part of one, so that every number meets the same arithmetic.
