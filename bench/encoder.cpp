@@ -2,13 +2,13 @@
 ///
 ///     encoder                                            every work with one thread and two: milliseconds and share of the peak (a minute)
 ///     encoder --work NAME [--threads N] [--repeats N]    one of them: its milliseconds, run by run
-///     encoder --serve                                    a work a line, NAME THREADS REPEATS, and an answer a line: what a
-///                                                        driver needs that runs programs in turn; "peak THREADS" is
-///                                                        the multiply-add peak in GFLOP/s
+///     encoder --serve                                    a work a line, NAME THREADS REPEATS, and its milliseconds in a line:
+///                                                        for a driver that runs programs in turn. "peak THREADS" is the
+///                                                        multiply-add peak, "operations NAME" what a run has to compute
 ///     encoder --export FILE                              weights, batches, logits and losses, for the peers to compute alike
 ///
 /// The share counts what must be computed: no padding, three times the forward pass for a training step. "latency" runs
-/// through 1,000 batches of uneven posts, each once; its figure is the 95th percentile.
+/// through 1,000 batches of uneven posts, or as many as --repeats says, each once; its figure is the 95th percentile.
 #include "encoder.hpp"
 #include "measure.hpp"
 
@@ -48,12 +48,19 @@ struct work {
     }
 };
 
+constexpr int latency_batches = 1000;
+
 constexpr work works[] = {
-    {"forward-full", kind::forward, 32, 256, 7},     {"forward-uneven", kind::forward, 32, 0, 20},    {"forward-one-256", kind::forward, 1, 256, 60},
-    {"forward-one-40", kind::forward, 1, 40, 200},   {"training-full", kind::training, 64, 256, 5},   {"training-uneven", kind::training, 64, 0, 10},
-    {"baseline-uneven", kind::baseline, 64, 0, 100}, {"latency-16", kind::latency, 16, 0, 1},         {"latency-32", kind::latency, 32, 0, 1},
+    {"forward-full", kind::forward, 32, 256, 7},
+    {"forward-uneven", kind::forward, 32, 0, 20},
+    {"forward-one-256", kind::forward, 1, 256, 60},
+    {"forward-one-40", kind::forward, 1, 40, 200},
+    {"training-full", kind::training, 64, 256, 5},
+    {"training-uneven", kind::training, 64, 0, 10},
+    {"baseline-uneven", kind::baseline, 64, 0, 100},
+    {"latency-16", kind::latency, 16, 0, latency_batches},
+    {"latency-32", kind::latency, 32, 0, latency_batches},
 };
-constexpr std::size_t latency_batches = 1000;
 
 const work& work_called(std::string_view name) {
     for (const work& w : works)
@@ -87,7 +94,7 @@ public:
 #if defined(_OPENMP)
         omp_set_num_threads(threads);
 #endif
-        if (w.what == kind::latency) return latencies(static_cast<std::size_t>(w.posts), latency_batches);
+        if (w.what == kind::latency) return latencies(static_cast<std::size_t>(w.posts), static_cast<std::size_t>(repeats));
         const batch b(w.lengths());
         switch (w.what) {
             case kind::forward: return timed(repeats, [&] { trained().model.forward(b, scratch_); });
@@ -202,7 +209,6 @@ void export_all(const std::string& file) {
 void print_runs(const std::vector<double>& milliseconds) {
     for (const double m : milliseconds) std::printf("%.4f ", m);
     std::printf("\n");
-    std::fflush(stdout);
 }
 
 int positive(std::string_view what, std::string_view text) {
@@ -212,16 +218,17 @@ int positive(std::string_view what, std::string_view text) {
     return value;
 }
 
-/// Answers "WORK THREADS REPEATS" and "peak THREADS", line by line.
+/// Answers line by line, until there are no more.
 void serve() {
     bench all;
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream words(line);
-        std::string name, threads, repeats;
-        words >> name >> threads >> repeats;
-        const int thread_number = positive("The number of threads", threads);
-        if (name == "peak") print_runs({measure::fma_peak<float>(thread_number) / 1e9});
-        else print_runs(all.run(work_called(name), thread_number, positive("The number of repeats", repeats)));
+        std::string name, second, third;
+        words >> name >> second >> third;
+        if (name == "peak") std::printf("%.0f\n", measure::fma_peak<float>(positive("The number of threads", second)));
+        else if (name == "operations") std::printf("%.0f\n", work_called(second).operations());
+        else print_runs(all.run(work_called(name), positive("The number of threads", second), positive("The number of repeats", third)));
+        std::fflush(stdout);
     }
 }
 
