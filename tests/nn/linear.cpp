@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <sstream>
+
 #include "layers.hpp"
 
 using namespace layers;
@@ -42,4 +44,37 @@ TEST_CASE("gradients of parameters add up over passes until they are cleared") {
     CHECK(layer.bias.gradient(0) == 22.0);
     nn::clear_gradients(layer);
     CHECK(layer.weight.gradient(1, 0) == 0.0);
+}
+
+TEST_CASE("a packed projection computes the same, until its weights are written") {
+    using in = of_the_run::model;
+    using out = of_the_run::hidden;
+    nn::linear<float, in, out> layer(in{70}, out{130});
+    nn::initialise(layer, 4);
+    const auto with = [&](int rows) {
+        tensor<float, batch, in> x(batch{rows}, in{70});
+        fill(x);
+        return layer.forward(x);
+    };
+    const auto off = [](const auto& a, const auto& b) { return max<batch, out>(abs(a - b)); };
+    const auto text = [&] {
+        std::ostringstream plan;
+        const tensor<float, batch, in> x(batch{5}, in{70});
+        plan << explain(layer(x));
+        return plan.str();
+    };
+    const auto one = with(1), some = with(37), many = with(200);
+    CHECK(text().find("packed before") == std::string::npos);
+    nn::pack(layer);
+    CHECK(text().find("packed before") != std::string::npos);
+    CHECK(off(with(1), one) < 1e-5);
+    CHECK(off(with(37), some) < 1e-5);
+    CHECK(off(with(200), many) < 1e-5);
+
+    const auto copy = layer;                    // with its pack
+    for (float& w : layer.weight.values()) w += 1;
+    CHECK(text().find("packed before") == std::string::npos);
+    CHECK(off(with(37), some) > 0.1);
+    layer = copy;
+    CHECK(off(with(37), some) < 1e-5);
 }

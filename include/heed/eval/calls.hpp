@@ -45,6 +45,7 @@ struct contraction_call {
     bool accumulate = false;
     const T* bias = nullptr;                 // bias[column] is added to every sum
     epilogue<T> finish;
+    const void* packs = nullptr;             // what the backend has packed of the tensor in b, as its packs<T>
 
     double flops() const { return 2.0 * static_cast<double>(batch.total()) * static_cast<double>(rows.total()) * static_cast<double>(columns.total()) * static_cast<double>(depth.total()); }
 };

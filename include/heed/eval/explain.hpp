@@ -161,6 +161,7 @@ public:
         const index g = call.batch.total(), m = call.rows.total(), n = call.columns.total(), k = call.depth.total();
         plan_step s{plan_step::kernel::contraction, std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k), call.flops(), 0};
         if (g != 1) s.sizes = std::to_string(g) + " times " + s.sizes;
+        if (call.packs) s.sizes += ", packed before,";
         if (call.bias) s.sizes += " with a bias";
         if (call.finish.apply) s.sizes += " with an epilogue";
         s.bytes = static_cast<double>(g) * (static_cast<double>(m * k + k * n) + static_cast<double>(m * n)) * sizeof(T);

@@ -228,6 +228,7 @@ void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& 
     call.accumulate = add;
     call.finish = finish;
     call.bias = bias;
+    if constexpr (requires { y.holder.packs; }) call.packs = y.holder.packs;
     sort_axes(call, xm, x_items{}, ym, y_items{}, to, Items{}, typename factors<Node>::gone{});
     exec.contract(call);
 }

@@ -63,6 +63,12 @@ template <class Tensor> struct by_reference {
     const Tensor* source;
     auto memory() const { return source->memory(); }
 };
+/// Beside it, what the backend has packed of it; null where nothing.
+template <class Tensor, class Packs> struct by_reference_with_packs {
+    const Tensor* source;
+    const Packs* packs;
+    auto memory() const { return source->memory(); }
+};
 template <class Tensor> struct by_value {
     Tensor source;
     auto memory() const { return source.memory(); }
@@ -115,6 +121,7 @@ auto capture(X&& x) {
     else if constexpr (std::is_same_v<bare, negative_infinity>) return hidden_score();
     else if constexpr (number_type<bare>) return number<weak>(static_cast<double>(x));
     else if constexpr (std::is_same_v<typename bare::element_type, absorbed>) return stand_in{};
+    else if constexpr (requires { x.as_operand(); }) return x.as_operand();
     else if constexpr (is_tensor<bare>) {
         using held = std::conditional_t<std::is_lvalue_reference_v<X>, by_reference<bare>, by_value<bare>>;
         if constexpr (std::is_lvalue_reference_v<X>) return leaf<held, typename bare::element_type, typename bare::items>(held{&x});

@@ -60,6 +60,7 @@ struct self_attention {
           bo(role::bias, constant(0), sizes...) {
         const initial start = xavier_uniform(extent_of<Model>(wq.value), extent_of<Head>(wq.value) * extent_of<Depth>(wq.value));
         wq.start = wk.start = wv.start = wo.start = start;
+        wo.summed = 2;
     }
 
     template <class X>
@@ -89,14 +90,14 @@ struct self_attention {
 
     /// All but the last projection: o, before it becomes y.
     void prepare(const auto& x, const auto& mask, auto& trace) const {
-        trace.q = plus(dot<Model>(x, wq.value), bq);
-        trace.k = rename<Token, key>(dot<Model>(x, wk.value));
-        trace.v = rename<Token, key>(plus(dot<Model>(x, wv.value), bv));
+        trace.q = plus(dot<Model>(x, wq), bq);
+        trace.k = rename<Token, key>(dot<Model>(x, wk));
+        trace.v = rename<Token, key>(plus(dot<Model>(x, wv), bv));
         trace.remember();
         attention_forward<key>(masked_scores<Depth>(trace.q, trace.keys(), scale(), mask), trace.values(), trace.o, trace.log_sum, trace.drop);
     }
     /// The last projection, as a part of a larger equation (a residual).
-    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo.value), bo); }
+    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo), bo); }
 
     const auto& backward(const auto& dy, const auto& x, const auto& mask, auto& trace) {
         wo.accumulate(trace.o * dy);
@@ -147,6 +148,7 @@ struct cross_attention {
         const auto inner = extent_of<Head>(wq.value) * extent_of<Depth>(wq.value);
         wq.start = wo.start = xavier_uniform(extent_of<Model>(wq.value), inner);
         wk.start = wv.start = xavier_uniform(extent_of<SourceModel>(wk.value), inner);
+        wo.summed = 2;
     }
 
     template <class X, class Memory>
@@ -172,13 +174,13 @@ struct cross_attention {
 
     /// All but the last projection: o, before it becomes y.
     void prepare(const auto& x, const auto& memory, const auto& mask, auto& trace) const {
-        trace.q = plus(dot<Model>(x, wq.value), bq);
-        trace.k = dot<SourceModel>(memory, wk.value);
-        trace.v = plus(dot<SourceModel>(memory, wv.value), bv);
+        trace.q = plus(dot<Model>(x, wq), bq);
+        trace.k = dot<SourceModel>(memory, wk);
+        trace.v = plus(dot<SourceModel>(memory, wv), bv);
         attention_forward<key>(masked_scores<Depth>(trace.q, trace.k, scale(), mask), trace.v, trace.o, trace.log_sum, trace.drop);
     }
     /// The last projection, as a part of a larger equation (a residual).
-    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo.value), bo); }
+    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo), bo); }
 
     /// Leaves the gradients of x and of the memory in trace.dx and trace.dmemory, and returns the first.
     const auto& backward(const auto& dy, const auto& x, const auto& memory, const auto& mask, auto& trace) {

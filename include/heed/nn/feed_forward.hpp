@@ -74,12 +74,12 @@ struct feed_forward {
 
     /// All but the last projection: a, before it becomes y.
     void prepare(const auto& x, auto& trace) const {
-        auto h = dot<Model>(x, w1.value) + b1.value;
+        auto h = dot<Model>(x, w1) + b1.value;
         if constexpr (requires { trace.h; }) trace.a = Bend::value(trace.h = h);
         else trace.a = Bend::value(h);
     }
     /// The last projection, as a part of a larger equation (a residual).
-    auto output(const auto& trace) const { return dot<Hidden>(trace.a, w2.value) + b2.value; }
+    auto output(const auto& trace) const { return dot<Hidden>(trace.a, w2) + b2.value; }
 
     const auto& backward(const auto& dy, const auto& x, auto& trace) {
         w2.accumulate(trace.a * dy);

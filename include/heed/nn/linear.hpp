@@ -29,7 +29,7 @@ struct linear {
     };
 
     /// The equation itself, to be part of a larger one.
-    auto operator()(const auto& x) const { return dot<In>(x, weight.value) + bias.value; }
+    auto operator()(const auto& x) const { return dot<In>(x, weight) + bias.value; }
 
     template <class X>
     projected<X, In, Out> forward(const X& x) const { return (*this)(x); }

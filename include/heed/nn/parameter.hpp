@@ -58,12 +58,15 @@ tensor<T, A...> tensor_with(const auto&... given) {
 ///
 /// `nn::parameter<T, Model, Hidden> weight;` or, with sizes of the run, `weight(Model{256}, Hidden{1024})`.
 /// Gradients accumulate until clear_gradient(); those of activations are assigned. Both start as zeros.
+///
+/// In an equation, `weight` is its value, of which the backend may hold a packed copy; see pack().
 template <class T, class... A>
-struct parameter {
+struct parameter : expression<T, axes<A...>> {
     tensor<T, A...> value, gradient;
     role kind = role::weight;
     initial start = constant(0);
     bool frozen = false;        ///< an optimizer leaves it as it is
+    int summed = 1;             ///< how many axes, from the first on, a product with it sums
 
     parameter() : parameter(role::weight, constant(0)) {}
     explicit parameter(role what, initial from, const auto&... given)
@@ -72,12 +75,25 @@ struct parameter {
         requires(!std::is_same_v<Size, role> && !std::is_same_v<Size, parameter>)
     explicit parameter(const Size& size, const More&... more) : parameter(role::weight, constant(0), size, more...) {}
 
-    /// gradient += the sum of the expression over every axis that the parameter lacks. For a projection y = dot<In>(x, W),
+    /// gradient += the sum of the terms over every axis that the parameter lacks. For a projection y = dot<In>(x, W),
     /// dW is the sum over all positions of x dy: `weight.accumulate(x * dy)`, which runs as one contraction.
-    void accumulate(const auto& expression) { gradient += sum_to<lists::names<axes<A...>>>(expression); }
+    void accumulate(const auto& terms) { gradient += sum_to<lists::names<axes<A...>>>(terms); }
     void clear_gradient() { std::ranges::fill(gradients(), T(0)); }
 
-    std::span<T> values() { return {value.data(), static_cast<std::size_t>(value.size())}; }
+    /// Packs the value for products with it, which then need not pack it in every call. What writes through values(), as
+    /// optimizers and checkpoints do, forgets the pack; who writes to `value` packs again.
+    void pack() {
+        if (kind == role::weight) packs.pack(std::as_const(value).memory(), summed);
+    }
+    auto as_operand() const {
+        using held = heed::detail::by_reference_with_packs<tensor<T, A...>, pack_type>;
+        return heed::detail::leaf<held, T, axes<A...>>(held{&value, packs.empty() ? nullptr : &packs});
+    }
+
+    std::span<T> values() {
+        packs.clear();
+        return {value.data(), static_cast<std::size_t>(value.size())};
+    }
     std::span<const T> values() const { return {value.data(), static_cast<std::size_t>(value.size())}; }
     std::span<T> gradients() { return {gradient.data(), static_cast<std::size_t>(gradient.size())}; }
     std::span<const T> gradients() const { return {gradient.data(), static_cast<std::size_t>(gradient.size())}; }
@@ -86,7 +102,20 @@ struct parameter {
         const auto memory = value.memory();
         return {memory.size, memory.size + decltype(value)::rank};
     }
+
+private:
+    using pack_type = typename backend_of<space_of<T>>::template packs<T>;
+    pack_type packs;
 };
+
+/// Packs every weight of the model: before one is served, so that no product packs it again. Training gains nothing, since
+/// an update forgets the packs.
+template <class Model>
+void pack(Model& model) {
+    visit(model, [](std::string_view, auto& parameter) {
+        if constexpr (requires { parameter.pack(); }) parameter.pack();
+    });
+}
 
 /// What stands in a layer in place of a parameter that it was built without: it adds nothing and learns nothing.
 struct absent_parameter {

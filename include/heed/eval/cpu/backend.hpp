@@ -4,6 +4,7 @@
 #include <heed/eval/calls.hpp>
 #include <heed/eval/cpu/attention_score.hpp>
 #include <heed/eval/cpu/gemm.hpp>
+#include <heed/eval/cpu/packs.hpp>
 #include <heed/eval/cpu/rows.hpp>
 #include <heed/eval/evaluate.hpp>
 
@@ -16,6 +17,8 @@ inline axis_group group_of(const heed::detail::axis_set& set) {
 }
 
 struct backend {
+    template <class T> using packs = cpu::packs<T>;
+
     template <bool Wide, class Shape, class Tree, class T>
     static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
         cpu::rows<Wide, Shape>(l, tree, target);
@@ -36,6 +39,7 @@ struct backend {
                 finish.apply(finish.context, batch, row, column, rows, columns, tile, stride);
             };
         }
+        if (call.packs) x.packed = static_cast<const packs<T>*>(call.packs)->of(x.columns, x.depth);
         cpu::contract(x);
     }
 

@@ -9,6 +9,13 @@
 namespace heed::inline HEED_TARGET::reference {
 
 struct backend {
+    /// The reference reads every operand where it lies.
+    template <class T> struct packs {
+        static void pack(const auto&, int) {}
+        static void clear() {}
+        static bool empty() { return true; }
+    };
+
     template <bool Wide, class Shape, class Tree, class T>
     static void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
         reference::rows<Shape::writes_inner>(l, tree, target);
