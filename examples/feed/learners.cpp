@@ -57,7 +57,11 @@ public:
     void save_checkpoint(const std::filesystem::path& file, const notes& beside) override { train::save_checkpoint(file, model_, optimizer_, beside); }
     notes load_checkpoint(const std::filesystem::path& file) override { return train::load_checkpoint(file, model_, optimizer_); }
     void save_model(const std::filesystem::path& file, const notes& beside) const override { train::save_model(file, model_, beside); }
-    notes load_model(const std::filesystem::path& file) override { return train::load_model(file, model_); }
+    notes load_model(const std::filesystem::path& file) override {
+        auto read = train::load_model(file, model_);
+        nn::pack(model_);
+        return read;
+    }
 
     /// p = softmax(q k / sqrt(depth)), the equation itself.
     std::vector<float> attention_weights(const batch& one) override {
