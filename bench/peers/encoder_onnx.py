@@ -77,14 +77,14 @@ class Peer:
         self.data, self.sessions = read_safetensors(path), {}
 
     def session(self, way, masked, threads):
-        key = way, masked, threads
-        if key not in self.sessions:
+        if self.sessions.get(way, [None])[0] != (masked, threads):      # of each way the latest
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
             options.log_severity_level = 3
-            self.sessions = {key: onnxruntime.InferenceSession(build(self.data, way, masked).SerializeToString(), options, providers=["CPUExecutionProvider"])}
-        return self.sessions[key]
+            model = build(self.data, way, masked).SerializeToString()
+            self.sessions[way] = (masked, threads), onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return self.sessions[way][1]
 
     def answer(self, way, work, threads, repeats):
         b = read_batch(self.data, work)

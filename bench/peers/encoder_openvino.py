@@ -29,16 +29,15 @@ class Peer:
         self.data, self.core, self.compiled = read_safetensors(path), openvino.Core(), {}
 
     def request(self, way, work, threads, inputs):
-        key = way, work, threads
-        if key not in self.compiled:
+        if self.compiled.get(way, [None])[0] != (work, threads):        # of each way the latest: more would fill the memory
             with torch.inference_mode(False), torch.no_grad():
                 examples = tuple(torch.from_numpy(x.copy()) for x in inputs)
                 model = openvino.convert_model(Whole(self.data, len(inputs) == 3), example_input=examples, input=[x.shape for x in inputs])
             settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
             if way == "fp32":
                 settings["INFERENCE_PRECISION_HINT"] = "f32"
-            self.compiled = {key: self.core.compile_model(model, "CPU", settings).create_infer_request()}
-        return self.compiled[key]
+            self.compiled[way] = (work, threads), self.core.compile_model(model, "CPU", settings).create_infer_request()
+        return self.compiled[way][1]
 
     def answer(self, way, work, threads, repeats):
         b = read_batch(self.data, work)

@@ -29,7 +29,13 @@ def attend(q, k, v, mask=None):
 
 def attend_posts(qkv, lengths):
     """{tokens, 3, head, depth} -> {tokens, head * depth}, each post on its own."""
-    return torch.cat([attend(*heads_first(post)).squeeze(0).transpose(0, 1).reshape(-1, D) for post in qkv.split(lengths)])
+    return torch.cat([attend(*heads_first(post)).squeeze(0).transpose(0, 1).flatten(1) for post in qkv.split(lengths)])
+
+
+def attend_padded(qkv, mask=None):
+    """{post, token, 3, head, depth} -> {post, token, head * depth}; mask {post, token}, true where there is a token."""
+    q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+    return attend(q, k, v, None if mask is None else mask[:, None, None, :]).transpose(1, 2).flatten(2)
 
 
 FLASH, FLASH_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu, torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -84,14 +90,15 @@ attend_posts_unseen.register_autograd(attend_posts_backward, setup_context=keep)
 
 
 class Block(nn.Module):
-    def __init__(self):
+    def __init__(self, width=D, heads=HEADS):
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(D), nn.LayerNorm(D)
-        self.qkv, self.out = nn.Linear(D, 3 * D), nn.Linear(D, D)
-        self.up, self.down = nn.Linear(D, 4 * D), nn.Linear(4 * D, D)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.heads = heads
 
     def forward(self, x, attention):
-        x = x + self.out(attention(self.qkv(self.norm1(x)).unflatten(-1, (3, HEADS, DEPTH))))
+        x = x + self.out(attention(self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1))))
         return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
 
 
@@ -105,11 +112,8 @@ class Body(nn.Module):
 
     def padded(self, x, numbers, mask=None):
         """x {post, token, D}; mask {post, token}, true where there is a token."""
-        def attention(qkv):
-            q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-            return attend(q, k, v, None if mask is None else mask[:, None, None, :]).transpose(1, 2).flatten(2)
         for block in self.blocks:
-            x = block(x, attention)
+            x = block(x, lambda qkv: attend_padded(qkv, mask))
         x = self.norm(x)
         pooled = x.mean(1) if mask is None else (x * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
         return self.head(torch.cat([pooled, numbers], 1)).squeeze(1)
