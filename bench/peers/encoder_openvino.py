@@ -16,9 +16,9 @@ from encoder_torch import Model
 
 
 class Whole(torch.nn.Module):
-    def __init__(self, weights, masked):
+    def __init__(self, weights):
         super().__init__()
-        self.model, self.masked = Model(weights, sparse=False).eval(), masked
+        self.model = Model(weights, sparse=False).eval()
 
     def forward(self, tokens, numbers, mask=None):
         return self.model.body.padded(self.model.words(tokens), numbers, mask)
@@ -32,7 +32,7 @@ class Peer:
         if self.compiled.get(way, [None])[0] != (work, threads):        # of each way the latest: more would fill the memory
             with torch.inference_mode(False), torch.no_grad():
                 examples = tuple(torch.from_numpy(x.copy()) for x in inputs)
-                model = openvino.convert_model(Whole(self.data, len(inputs) == 3), example_input=examples, input=[x.shape for x in inputs])
+                model = openvino.convert_model(Whole(self.data), example_input=examples, input=[x.shape for x in inputs])
             settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
             if way == "fp32":
                 settings["INFERENCE_PRECISION_HINT"] = "f32"

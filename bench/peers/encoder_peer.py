@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-D, HEADS, DEPTH, HIDDEN, LAYERS, WORDS, NUMBERS = 256, 8, 32, 1024, 2, 50_000, 24
+D, HEADS, DEPTH, LAYERS, WORDS, NUMBERS = 256, 8, 32, 2, 50_000, 24
 TYPES = {"F32": np.float32, "I32": np.int32}
 
 
