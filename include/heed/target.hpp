@@ -9,7 +9,11 @@
 #endif
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__AVX512BF16__)
+#define HEED_INSTRUCTIONS avx512_bf16
+#else
 #define HEED_INSTRUCTIONS avx512
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
 #define HEED_INSTRUCTIONS avx2
 #elif defined(__AVX__)

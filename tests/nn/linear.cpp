@@ -71,6 +71,10 @@ TEST_CASE("a packed projection computes the same, until its weights are written"
     CHECK(off(with(37), some) < 1e-5);
     CHECK(off(with(200), many) < 1e-5);
 
+    nn::pack<bf16>(layer);
+    CHECK(off(with(200), many) < 0.02);
+    CHECK(off(with(200), many) > 0);
+    nn::pack(layer);
     const auto copy = layer;                    // with its pack
     for (float& w : layer.weight.values()) w += 1;
     CHECK(text().find("packed before") == std::string::npos);

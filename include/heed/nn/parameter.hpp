@@ -82,8 +82,8 @@ struct parameter : expression<T, axes<A...>> {
 
     /// Packs the value for products with it, which then need not pack it in every call. What writes through values(), as
     /// optimizers and checkpoints do, forgets the pack; who writes to `value` packs again.
-    void pack() {
-        if (kind == role::weight) packs.pack(std::as_const(value).memory(), summed);
+    template <class As = T> void pack() {
+        if (kind == role::weight) packs.template pack<As>(std::as_const(value).memory(), summed);
     }
     auto as_operand() const {
         using held = heed::detail::by_reference_with_packs<tensor<T, A...>, pack_type>;
@@ -114,6 +114,14 @@ template <class Model>
 void pack(Model& model) {
     visit(model, [](std::string_view, auto& parameter) {
         if constexpr (requires { parameter.pack(); }) parameter.pack();
+    });
+}
+/// The same with weights rounded: `nn::pack<bf16>(model)`. Products with them are of bf16, summed in float, where the machine
+/// does these faster than those of float.
+template <class As, class Model>
+void pack(Model& model) {
+    visit(model, [](std::string_view, auto& parameter) {
+        if constexpr (requires { parameter.template pack<As>(); }) parameter.template pack<As>();
     });
 }
 

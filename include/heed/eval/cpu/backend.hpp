@@ -39,7 +39,7 @@ struct backend {
                 finish.apply(finish.context, batch, row, column, rows, columns, tile, stride);
             };
         }
-        if (call.packs) x.packed = static_cast<const packs<T>*>(call.packs)->of(x.columns, x.depth);
+        if (call.packs) static_cast<const packs<T>*>(call.packs)->serve(x);
         cpu::contract(x);
     }
 

@@ -11,6 +11,7 @@
 #include "gemm_deep.hpp"
 #include "gemm_dot.hpp"
 #include "gemm_pack.hpp"
+#include "gemm_pairs.hpp"
 
 namespace heed::inline HEED_TARGET::cpu {
 
@@ -26,6 +27,7 @@ template <class T> struct contraction {
     bool accumulate = false;                    // c += the sum, else c = the sum
     const T* bias = nullptr;                    // bias[flattened column] is added to the sum
     const packed_matrix<T>* packed = nullptr;   // b, packed before; then b and its distances are not looked at, nor is there a batch
+    const packed_pairs* pairs = nullptr;        // the same in bf16, for products of float that may round to it
     tile_epilogue<T> epilogue;                  // sees what is stored: the sum, with bias, and with c where accumulate is set
 };
 
@@ -57,7 +59,7 @@ template <class T> void contract(const contraction<T>& x) {
     matrix_product<T> y{x.a, x.b, x.c, x.packed, x.bias, x.epilogue, 0, coalesced(x.rows), coalesced(x.columns), coalesced(x.depth), 0, 0, 0, x.accumulate};
     axis_group batch = coalesced(x.batch);
 
-    const bool plain = !x.packed && !x.bias && !x.epilogue.run;
+    const bool plain = !x.packed && !x.pairs && !x.bias && !x.epilogue.run;
     if (plain && in_c(y.rows).innermost_stride() == 1 && in_c(y.columns).innermost_stride() != 1) {
         // c lies with its rows as neighbours: the transposed product writes them as columns.
         std::swap(y.a, y.b);
@@ -93,10 +95,14 @@ template <class T> void contract(const contraction<T>& x) {
         z.b += in_b(batch).offset(i);
         z.c += in_c(batch).offset(i);
         z.batch = i;
+#if HEED_BF16_PAIRS
+        if constexpr (std::is_same_v<T, float>)
+            if (x.pairs) return multiply_pairs(z, *x.pairs);
+#endif
         multiply(z);
     };
     if (items == 1) {
-        multiply(y);
+        item(0);
     } else if (items >= 4 * thread_count() || y.work() < least_parallel_work) {
         parallel_for(items, parallel_threshold * y.work() / least_parallel_work, item);
     } else {

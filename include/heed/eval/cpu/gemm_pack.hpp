@@ -216,6 +216,12 @@ public:
         pack_columns(lines_.data()->number, b, in_b(across), columns_, 0, tiles, along_depth.data(), depth_);
     }
 
+    /// Rounds every number to bf16.
+    void round() {
+        for (line& l : lines_)
+            for (T& number : l.number) number = static_cast<T>(static_cast<float>(bf16(static_cast<float>(number))));
+    }
+
     /// The strip of tile p from depth place k on.
     const T* strip(std::ptrdiff_t p, std::ptrdiff_t k) const {
         const int width = detail::packed_width<T>(detail::columns_of_tile<T>(columns_, p));

@@ -1,7 +1,7 @@
 /// A tensor as the right-hand side of products, packed once for many of them.
 #pragma once
 
-#include <heed/eval/cpu/gemm_pack.hpp>
+#include <heed/eval/cpu/gemm.hpp>
 #include <heed/shape.hpp>
 
 namespace heed::inline HEED_TARGET::cpu {
@@ -11,7 +11,7 @@ namespace heed::inline HEED_TARGET::cpu {
 template <class T>
 class packs {
 public:
-    void pack(const auto&, int) {}
+    template <class As> void pack(const auto&, int) {}
     void clear() {}
     static bool empty() { return true; }
 };
@@ -20,21 +20,29 @@ template <class T>
     requires(std::is_same_v<T, float> || std::is_same_v<T, double>)
 class packs<T> {
 public:
-    /// Packs memory of which the first axes, so many, are summed.
-    template <int Rank> void pack(const heed::detail::strided<const T, Rank>& memory, int summed) {
+    /// Packs memory of which the first axes, so many, are summed; as bf16, in pairs where that is faster, else as floats.
+    template <class As, int Rank> void pack(const heed::detail::strided<const T, Rank>& memory, int summed) {
         columns_ = depth_ = {};
         for (int i = 0; i < Rank; ++i) (i < summed ? depth_ : columns_).add(memory.size[i], 0, memory.stride[i], 0);
         columns_ = detail::coalesced(columns_);
         depth_ = detail::coalesced(depth_);
         matrix_.pack(memory.data, columns_, depth_);
         empty_ = matrix_.empty();
+        in_pairs_ = false;
+        if constexpr (std::is_same_v<As, bf16> && std::is_same_v<T, float>) {
+            in_pairs_ = pairs_pay();
+            if (in_pairs_) pairs_.pack(matrix_);
+            else matrix_.round();
+        }
     }
     void clear() { empty_ = true; }
     bool empty() const { return empty_; }
 
-    /// The pack, if it is of these columns and this depth; else null.
-    const packed_matrix<T>* of(const axis_group& columns, const axis_group& depth) const {
-        return !empty_ && same(columns, columns_) && same(depth, depth_) ? &matrix_ : nullptr;
+    /// Hands the pack to a product of which it is the right-hand side.
+    void serve(contraction<T>& x) const {
+        if (empty_ || !same(x.columns, columns_) || !same(x.depth, depth_)) return;
+        if (in_pairs_) x.pairs = &pairs_;
+        else x.packed = &matrix_;
     }
 
 private:
@@ -48,6 +56,8 @@ private:
     }
 
     packed_matrix<T> matrix_;
+    packed_pairs pairs_;
+    bool in_pairs_ = false;
     axis_group columns_, depth_;
     bool empty_ = true;
 };

@@ -27,6 +27,13 @@
 #define HEED_AVX512 0
 #endif
 
+/// Whether one instruction adds two products of bf16 to a float.
+#if HEED_AVX512 && defined(__AVX512BF16__)
+#define HEED_BF16_PAIRS 1
+#else
+#define HEED_BF16_PAIRS 0
+#endif
+
 #define HEED_INLINE [[gnu::always_inline]] inline
 
 namespace heed::inline HEED_TARGET::cpu::native {
@@ -72,6 +79,19 @@ template <class T> HEED_INLINE vector<T> fraction(vector<T> x) {
 template <class T> HEED_INLINE vector<T> scaled(vector<T> x, vector<T> n) {
     if constexpr (sizeof(T) == 4) return _mm512_maskz_scalef_ps(every<__mmask16>, x, n);
     else return _mm512_maskz_scalef_pd(every<__mmask8>, x, n);
+}
+
+#endif
+
+#if HEED_BF16_PAIRS
+
+/// In each lane, the sum and the products of both halves of a and b.
+HEED_INLINE vector<float> add_pair_products(vector<float> sum, vector<std::int32_t> a, vector<std::int32_t> b) {
+    return _mm512_dpbf16_ps(sum, cast_bits<__m512bh>(static_cast<__m512i>(a)), cast_bits<__m512bh>(static_cast<__m512i>(b)));
+}
+/// Both registers rounded to bf16, their neighbours side by side.
+HEED_INLINE vector<std::int32_t> rounded_pairs(vector<float> low, vector<float> high) {
+    return cast_bits<__m512i>(_mm512_cvtne2ps_pbh(high, low));
 }
 
 #endif

@@ -11,7 +11,7 @@ namespace heed::inline HEED_TARGET::reference {
 struct backend {
     /// The reference reads every operand where it lies.
     template <class T> struct packs {
-        static void pack(const auto&, int) {}
+        template <class> static void pack(const auto&, int) {}
         static void clear() {}
         static bool empty() { return true; }
     };
