@@ -38,6 +38,8 @@ public:
     /// The parameters alone. file_error where the file is not whole, or that of another model.
     virtual void save_model(const std::filesystem::path& file, const notes& beside) const = 0;
     virtual notes load_model(const std::filesystem::path& file) = 0;
+    /// Products with weights are of bfloat16 from here on, where the machine is faster at them; until the model learns again.
+    virtual void compute_in_bf16() = 0;
 
     /// The weights of the last layer of attention over the one post of the batch, [head][reader][read]; none where the
     /// model has no attention.

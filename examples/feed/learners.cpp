@@ -63,6 +63,8 @@ public:
         return read;
     }
 
+    void compute_in_bf16() override { nn::pack<bf16>(model_); }
+
     /// p = softmax(q k / sqrt(depth)), the equation itself.
     std::vector<float> attention_weights(const batch& one) override {
         if constexpr (requires { model_.encoder; }) {

@@ -64,11 +64,12 @@ int run(int argc, char** argv) {
 
     std::filesystem::path folder;
     std::string posts = "-";
-    bool skip_bad = false, use_baseline = false;
+    bool skip_bad = false, use_baseline = false, in_bf16 = false;
     auto* score = app.add_subcommand("score", "Read posts from standard input, write one probability a line");
     score->add_option("--model", folder, "Folder that a demo has left")->required();
     score->add_option("--posts", posts, "A file in place of standard input");
     score->add_flag("--baseline", use_baseline, "Score by the baseline in place of the classifier");
+    score->add_flag("--bf16", in_bf16, "Multiply with weights in bfloat16, where the machine is faster at that");
     score->add_flag("--skip-bad", skip_bad, "Count bad lines and go on; they get no line of output");
     score->add_option("--threads", threads, "Threads to compute with");
 
@@ -83,6 +84,7 @@ int run(int argc, char** argv) {
     if (*score) {
         const auto rules = feed::reading_rules::load(folder);
         const auto model = feed::load_model(folder, use_baseline ? feed::model_kind::baseline : feed::model_kind::classifier, rules);
+        if (in_bf16) model->compute_in_bf16();
         const auto skipped = feed::score(*model, rules, heed::files::byte_source(posts), skip_bad, std::cout);
         if (skipped.total() > 0) std::cerr << skipped.summary() << "\n";
     } else if (*generate) {
