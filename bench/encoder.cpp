@@ -30,7 +30,7 @@ using namespace feed_encoder;
 
 namespace {
 
-enum class kind { forward, training, baseline, latency };
+enum class kind { forward, forward_bf16, training, baseline, latency };
 
 struct work {
     const char* name;
@@ -52,6 +52,7 @@ constexpr int latency_batches = 1000;
 
 constexpr work works[] = {
     {"forward-full", kind::forward, 32, 256, 7},
+    {"forward-full-bf16", kind::forward_bf16, 32, 256, 7},
     {"forward-uneven", kind::forward, 32, 0, 20},
     {"forward-one-256", kind::forward, 1, 256, 60},
     {"forward-one-40", kind::forward, 1, 40, 200},
@@ -98,6 +99,7 @@ public:
         const batch b(w.lengths());
         switch (w.what) {
             case kind::forward: nn::pack(trained().model); return timed(repeats, [&] { trained().model.forward(b, scratch_); });
+            case kind::forward_bf16: nn::pack<bf16>(trained().model); return timed(repeats, [&] { trained().model.forward(b, scratch_); });
             case kind::training: return timed(repeats, [&] { trained().step(b); });
             default: return timed(repeats, [&] { trained_baseline().step(b); });
         }
@@ -181,7 +183,7 @@ void export_all(const std::string& file) {
         tensors.push_back(files::stored<T>(name, shape, values));
     };
     for (const work& w : works) {
-        if (w.what == kind::latency) continue;
+        if (w.what == kind::latency || w.what == kind::forward_bf16) continue;
         const std::string name = std::string(w.name) + ".";
         const auto& l = lengths.emplace_back(w.lengths());
         const batch& b = batches.emplace_back(l);

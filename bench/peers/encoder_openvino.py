@@ -40,6 +40,7 @@ class Peer:
         return self.compiled[way][1]
 
     def answer(self, way, work, threads, repeats):
+        work = work.removesuffix("-bf16")       # the way says in which precision
         b = read_batch(self.data, work)
         inputs = [b.padded, b.numbers] + ([] if b.mask.all() else [b.mask])
         request = self.request(way, work, threads, inputs)
@@ -53,4 +54,4 @@ class Peer:
 
 if __name__ == "__main__":
     works = ["forward-full", "forward-uneven", "forward-one-256", "forward-one-40"]
-    serve(f"OpenVINO {openvino.__version__}", {"fp32": works, "as-it-comes": works}, Peer(sys.argv[1]).answer)
+    serve(f"OpenVINO {openvino.__version__}", {"fp32": works, "as-it-comes": works + ["forward-full-bf16"]}, Peer(sys.argv[1]).answer)
