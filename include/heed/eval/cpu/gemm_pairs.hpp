@@ -113,8 +113,11 @@ inline void round_rows(bf16_pair* to, std::ptrdiff_t step, const float* a, const
             for (std::ptrdiff_t i = 0; i < k; ++i) line.data()[i] = from[along.data()[i]];
             from = line.data();
         }
-        for (std::ptrdiff_t i = 0; i < k; i += 2 * lanes) {
-            const int first = static_cast<int>(std::clamp<std::ptrdiff_t>(k - i, 0, lanes)), second = static_cast<int>(std::clamp<std::ptrdiff_t>(k - i - lanes, 0, lanes));
+        std::ptrdiff_t i = 0;
+        for (; i + 2 * lanes <= k; i += 2 * lanes)
+            simd<bf16_pair>(native::rounded_pairs(simd<float>::load(from + i).value, simd<float>::load(from + i + lanes).value)).store(to + i / 2);
+        if (i < k) {
+            const int first = static_cast<int>(std::min<std::ptrdiff_t>(k - i, lanes)), second = static_cast<int>(std::max<std::ptrdiff_t>(k - i - lanes, 0));
             const simd<float> low = simd<float>::load(from + i, first), high = second > 0 ? simd<float>::load(from + i + lanes, second) : simd<float>(0.0f);
             simd<bf16_pair>(native::rounded_pairs(low.value, high.value)).store(to + i / 2);
         }
@@ -143,7 +146,9 @@ inline void multiply_pairs(const matrix_product<float>& x, const packed_pairs& b
             const int height = rows_of_next_tile(rows - r);
             const std::ptrdiff_t* const at = row_c.data() + r;
             alignas(64) float tile[tile_rows * tile_columns<float>];
-            const bool in_place = neighbouring && !x.epilogue.run;
+            bool even_rows = neighbouring;
+            for (int i = 2; i < height && even_rows; ++i) even_rows = at[i] - at[i - 1] == at[1] - at[0];
+            const bool in_place = neighbouring && (even_rows || !x.epilogue.run);
             for (int i = 0; i < height; ++i) p.c[i] = in_place ? x.c + at[i] + column_c[0] : tile + i * tile_columns<float>;
             p.a = pairs.data() + r * step;
             p.add = in_place && x.accumulate;
@@ -152,6 +157,7 @@ inline void multiply_pairs(const matrix_product<float>& x, const packed_pairs& b
             else if (height == 2) multiply_pairs<2>(p);
             else multiply_pairs<1>(p);
             if (!in_place) store_tile(x, tile, tile_columns<float>, first_row + r, column, height, width, at, column_c, x.accumulate, x.epilogue.run != nullptr);
+            else if (x.epilogue.run) x.epilogue.run(x.epilogue.context, x.batch, first_row + r, column, height, width, p.c[0], height > 1 ? at[1] - at[0] : width);
             r += height;
         }
     }
