@@ -48,9 +48,9 @@ template <class M> auto shift_of(M m) {
 }
 /// The shift m and the sum of exp(x - m), the reductions after those of x.
 template <int First, class X> auto exponentials(const X& x) {
-    using lowered::kind, operations::highest, operations::sum;
+    using lowered::kind, operations::highest_number, operations::sum;
     constexpr int k = First + X::reduction_count;
-    auto top = lowered::reduction<highest, k, X>{x};
+    auto top = lowered::reduction<highest_number, k, X>{x};
     auto bare = shift_of(top);
     auto shift = lowered::reduction<operations::once, k + 1, decltype(bare)>{bare};
     auto powers = lowered_unary<kind::floating, operations::exponential>(lowered_binary<kind::floating, operations::subtract>(x, shift));
@@ -133,7 +133,8 @@ template <class Slots, int First, class N, bool Log, class T, class X, class G> 
         auto nothing = lowered_binary<kind::mask, operations::equal>(total, lowered_number(0));
         auto inverse = lowered_binary<kind::floating, operations::divide>(lowered_number(1), total);
         auto factor = lowered::choice<kind::floating, decltype(nothing), lowered::constant<kind::floating>, decltype(inverse)>{nothing, lowered_number(0), inverse};
-        return lowered_binary<kind::floating, operations::multiply>(powers, lowered::reduction<operations::once, First + decltype(total)::reduction_count + 2, decltype(factor)>{factor});
+        return lowered_binary<kind::floating, operations::multiply>(lowered::kept<decltype(total)::number, decltype(powers)>{powers},
+                                                                    lowered::reduction<operations::once, First + decltype(total)::reduction_count + 2, decltype(factor)>{factor});
     }
 }
 [[noreturn, gnu::cold]] inline void throw_id_outside(std::string_view name, index id, index rows) {

@@ -366,6 +366,14 @@ struct reduction {
     [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f), f(*this); }
 };
 
+/// What reduction K sums, as the first factor of a row's result: a backend may keep it where the result will stand.
+template <int K, class X>
+struct kept : X {
+    static constexpr int summed_by = K;
+};
+template <class Tree> inline constexpr int kept_by = -1;
+template <kind R, int K, class X, class F> inline constexpr int kept_by<binary<operations::multiply, R, kept<K, X>, F>> = F::slots == 0 ? K : -1;
+
 /// Whether a tree is one number a row, made of its reductions.
 template <class X> inline constexpr bool is_of_row = X::slots == 0 && X::reduction_count > 0 && X::result == kind::floating;
 template <class X> inline constexpr bool is_reduction = false;

@@ -26,6 +26,13 @@ struct highest {
     template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max_or_nan(x, y); }
     template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
 };
+/// The greatest but for NaN: the shift of exponentials, whose sum is NaN where one of them is.
+struct highest_number {
+    static constexpr const char* name = "max";
+    static constexpr double identity = negative_infinity();
+    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max(y, x); }
+    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+};
 struct lowest {
     static constexpr const char* name = "min";
     static constexpr double identity = infinity;

@@ -61,6 +61,35 @@ TEMPLATE_TEST_CASE("rows of any number and length are those of plain loops, in p
         }
 }
 
+TEMPLATE_TEST_CASE("a softmax in place has the bits of one beside it, and a row with NaN is NaN alone", "[rows]", float, double, bf16) {
+    for (int rows : {1, 4, 7})
+        for (int length : {1, 16, 33, 256}) {
+            INFO(rows << " x " << length);
+            matrix<TestType> x = numbers<TestType>(rows, length);
+            x(rows / 2, length / 2) = static_cast<TestType>(std::numeric_limits<float>::quiet_NaN());
+            const matrix<TestType> y = eval(softmax<model>(x));
+            for (int i = 0; i < rows; ++i) {
+                double sum = 0;
+                for (int j = 0; j < length; ++j) sum += static_cast<double>(static_cast<float>(y(i, j)));
+                CHECK((i == rows / 2 ? std::isnan(sum) : std::abs(sum - 1) < (sizeof(TestType) == 2 ? 1e-2 : 1e-5)));
+            }
+            x = softmax<model>(x);
+            CHECK(same_bits(x.data(), y.data(), x.size()));
+        }
+}
+
+TEST_CASE("a number without axes stands beside the reductions of rows, wherever their elements lie", "[rows]") {
+    tensor<float> two;
+    two = 2.0f;
+    tensor<float, model, token> across(model{5}, token{7});
+    across = 1.0f;
+    matrix<float> y(token{7}, model{5});
+    y = across / (sum<model>(across) * two);
+    for (float e : y) CHECK(e == Approx(0.1f));
+    y = y / (sum<model>(y) * two);
+    for (float e : y) CHECK(e == Approx(0.1f));
+}
+
 TEST_CASE("a row's bits do not depend on the rows beside it", "[rows]") {
     for (int rows : {5, 3000}) {       // in the caches and beyond them
         const matrix<float> x = numbers<float>(rows, 250);

@@ -75,6 +75,13 @@ struct inner_loops {
     return n;
 }
 
+/// Whether neighbours along a lane slot are neighbours in every memory that has it.
+[[gnu::noinline]] inline bool is_dense(const lowered::walk* first, const lowered::walk* last, int lane) {
+    for (const lowered::walk* w = first; w != last; ++w)
+        if (w->has(lane) && w->stride && w->stride[lane] != 1) return false;
+    return true;
+}
+
 /// Two sums, which registers go to in turn, over `length` lanes of a tree from lane `first`.
 template <class C, class Op, class X>
 HEED_INLINE typename C::floating fold(const X& x, index first, index length, const void* reduced, typename C::floating sum) {
@@ -97,6 +104,7 @@ HEED_INLINE typename C::floating fold(const X& x, index first, index length, con
 template <class Op, class F>
 HEED_INLINE F across(simd<F> v) {
     if constexpr (std::is_same_v<Op, operations::highest>) return any(v != v) ? std::numeric_limits<F>::quiet_NaN() : reduce_max(v);
+    else if constexpr (std::is_same_v<Op, operations::highest_number>) return reduce_max(v);
     else if constexpr (std::is_same_v<Op, operations::lowest>) return any(v != v) ? std::numeric_limits<F>::quiet_NaN() : reduce_min(v);
     else return reduce_add(v);
 }

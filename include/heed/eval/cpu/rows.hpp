@@ -5,6 +5,7 @@
 /// order: the bits depend on the sizes, never on the threads.
 #pragma once
 
+#include <heed/eval/cpu/elementwise.hpp>
 #include <heed/eval/cpu/rows_abreast.hpp>
 #include <heed/eval/cpu/workspace.hpp>
 
@@ -41,6 +42,7 @@ HEED_INLINE void reduce_all(const lowered::loops& l, Tree& tree, const lowered::
         if constexpr (k > 0)
             if (same_as[k] != k) { reduced[k] = reduced[same_as[k]]; return; }
         if constexpr (std::is_same_v<op, operations::once>) {
+            r.x.template seek<C::lane>(row.at, row.row);
             reduced[k] = r.x.template get<C>(lowered::spot{0, C::width, reduced});
             return;
         }
@@ -95,60 +97,39 @@ void by_rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>
     using V = typename C::floating;
     constexpr int count = Tree::reduction_count;
     int same_as[count + 1] = {};
-    if constexpr (count > 0) find_repeats(tree, same_as);
+    find_repeats(tree, same_as);
     const index rows = lowered::count_places(l, 0, l.outer);
     const double each = row_elements(l, {});
     const inner_loops inner{l};
 
-    if constexpr (count == 0) {
-        // Elementwise: one inner loop, cut where it is long.
-        const index length = l.within == l.slots - 1 && l.segment >= 0 ? 0 : l.size[l.slots - 1];
-        const index pieces = length > 2 * grain ? (length + grain - 1) / grain : 1;
-        const index together = pieces > 1 ? 1 : std::max<index>(1, grain / std::max<index>(1, length));
-        parallel_for((rows + together - 1) / together * pieces, static_cast<double>(std::max<index>(grain, 1)) * 8, [&](index job) {
-            Tree t = tree;
-            lowered::target<T> out = target;
-            lowered::cursor c;
-            const index piece = job % pieces, begin = job / pieces * together;
-            for (index r = begin; r < std::min(rows, begin + together); ++r) {
-                if (r == begin) lowered::find_place(l, 0, l.outer, r, c);
-                else lowered::next_place(l, 0, l.outer, c);
-                t.template seek<C::lane>(c.at, c.row);
-                out.template seek<C::lane>(c.at, c.row);
-                const index whole = inner.length(c), from = piece * grain;
-                write_lanes<C>(t, out, pieces > 1 ? from : 0, pieces > 1 ? std::min(grain, whole - from) : whole, nullptr);
-            }
-        });
-    } else {
-        if constexpr (Alone && count == 1 && !WritesInner)
-            if (each > 4 * grain) return one_long_row<C>(l, tree, target);
-        const index together = std::max<index>(1, static_cast<index>(grain / std::max(1.0, each)));
-        parallel_for((rows + together - 1) / together, std::max(each, double(grain)) * 8, [&](index job) {
-            Tree t = tree;
-            lowered::target<T> out = target;
-            lowered::cursor c;
-            V reduced[Tree::reduction_count];
-            for (index r = job * together; r < std::min(rows, (job + 1) * together); ++r) {
-                if (r == job * together) lowered::find_place(l, 0, l.outer, r, c);
-                else lowered::next_place(l, 0, l.outer, c);
-                reduce_all<C>(l, t, c, same_as, reduced);
-                if constexpr (WritesInner) {
-                    lowered::cursor within = c;
-                    for (index i = 0, n = inner.rows(c); i < n; ++i) {
-                        find_inner(l, i, within, l.slots - 1);
-                        t.template seek<C::lane>(within.at, within.row);
-                        out.template seek<C::lane>(within.at, within.row);
-                        write_lanes<C>(t, out, 0, inner.length(within), reduced);
-                    }
-                } else {
-                    c.at[C::lane] = 0;
-                    t.template seek<C::lane>(c.at, c.row);
-                    out.template seek<lowered::no_lane>(c.at, c.row);
-                    C::store(out.here, 1, 1, t.template get<C>(lowered::spot{0, 1, reduced}));
+    if constexpr (Alone && count == 1 && !WritesInner)
+        if (each > 4 * grain) return one_long_row<C>(l, tree, target);
+    const index together = std::max<index>(1, static_cast<index>(grain / std::max(1.0, each)));
+    parallel_for((rows + together - 1) / together, std::max(each, double(grain)) * 8, [&](index job) {
+        Tree t = tree;
+        lowered::target<T> out = target;
+        lowered::cursor c;
+        V reduced[Tree::reduction_count];
+        for (index r = job * together; r < std::min(rows, (job + 1) * together); ++r) {
+            if (r == job * together) lowered::find_place(l, 0, l.outer, r, c);
+            else lowered::next_place(l, 0, l.outer, c);
+            reduce_all<C>(l, t, c, same_as, reduced);
+            if constexpr (WritesInner) {
+                lowered::cursor within = c;
+                for (index i = 0, n = inner.rows(c); i < n; ++i) {
+                    find_inner(l, i, within, l.slots - 1);
+                    t.template seek<C::lane>(within.at, within.row);
+                    out.template seek<C::lane>(within.at, within.row);
+                    write_lanes<C>(t, out, 0, inner.length(within), reduced);
                 }
+            } else {
+                c.at[C::lane] = 0;
+                t.template seek<C::lane>(c.at, c.row);
+                out.template seek<lowered::no_lane>(c.at, c.row);
+                C::store(out.here, 1, 1, t.template get<C>(lowered::spot{0, 1, reduced}));
             }
-        });
-    }
+        }
+    });
 }
 
 [[gnu::noinline]] inline void next_inner(const lowered::loops& l, lowered::cursor& c) {
@@ -199,6 +180,7 @@ void by_columns(const lowered::loops& l, const Tree& tree, const lowered::target
                     return;
                 }
             if constexpr (std::is_same_v<op, operations::once>) {
+                r.x.template seek<C::lane>(row.at, row.row);
                 for (int u = 0; u < registers; ++u) sums[u] = r.x.template get<C>(lowered::spot{first + u * w, w, reduced + u});
                 return;
             }
@@ -249,8 +231,11 @@ void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target) 
         // The lanes of one register belong to one sequence: where they would not, they run along the row.
         if (l.within == Shape::lane || l.segment == Shape::lane) return row_programs::by_rows<lanes<F, Shape::last>, Shape::writes_inner, alone>(l, tree, target);
         row_programs::by_columns<lanes<F, Shape::lane, row_programs::chunk>, Shape::writes_inner>(l, tree, target);
+    } else if constexpr (Tree::reduction_count == 0) {
+        if (row_programs::is_dense(walks, last, Shape::lane)) return row_programs::elementwise<lanes<F, Shape::lane, 1, true>>(l, tree, target);
+        row_programs::elementwise<row_programs::lanes_apart<F, Shape::lane>>(l, tree, target);
     } else {
-        if constexpr (Tree::reduction_count > 0 && !alone)
+        if constexpr (!alone)
             if (row_programs::rows_are_alike(l, walks, last, Shape::lane, Shape::writes_inner))
                 return row_programs::by_rows_abreast<lanes<F, Shape::lane, 1, true>, Shape::writes_inner>(l, tree, target);
         row_programs::by_rows<lanes<F, Shape::lane>, Shape::writes_inner, alone>(l, tree, target);

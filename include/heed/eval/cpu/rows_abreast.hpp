@@ -34,6 +34,7 @@ struct request {
     const char *first, *second;
     char* result;
 
+    request() = default;
     template <class C, class Tree, class T>
     HEED_INLINE request(std::type_identity<C>, const Tree& tree, const lowered::target<T>& target, int slot, index rows) {
         result = reinterpret_cast<char*>(target.here + rows * target.stride[slot]);
@@ -52,27 +53,31 @@ struct request {
         __builtin_prefetch(first + byte);
         __builtin_prefetch(second + byte);
     }
-    HEED_INLINE void all(index byte) const {
-        operands(byte);
-        __builtin_prefetch(result + byte, 1);
-    }
+    HEED_INLINE void written(index byte) const { __builtin_prefetch(result + byte, 1); }
 };
 
-/// As `fold` along a whole row, with no register tested for its length but the last.
+/// As `fold` along a whole row, with no register tested for its length but the last; `with` sees every register.
 template <class C, class Op, class X>
-HEED_INLINE typename C::floating fold_row(const X& x, index length, const void* reduced) {
+HEED_INLINE typename C::floating fold_row(const X& x, index length, const void* reduced, auto&& with) {
     using V = typename C::floating;
     constexpr int w = C::width;
     const V identity(static_cast<typename C::scalar>(Op::identity));
     V a = identity, b = identity;
     index i = 0;
+    const auto whole = [&](index at) __attribute__((always_inline)) {
+        const V value = x.template get<C>(lowered::spot{at, w, reduced});
+        with(at, w, value);
+        return value;
+    };
     for (; i + 2 * w <= length; i += 2 * w) {
-        a = Op::combine(a, x.template get<C>(lowered::spot{i, w, reduced}));
-        b = Op::combine(b, x.template get<C>(lowered::spot{i + w, w, reduced}));
+        a = Op::combine(a, whole(i));
+        b = Op::combine(b, whole(i + w));
     }
     for (; i < length; i += w) {
         const int n = static_cast<int>(std::min<index>(w, length - i));
-        a = Op::combine(a, select(C::truth::first(n), x.template get<C>(lowered::spot{i, n, reduced}), identity));
+        const V value = x.template get<C>(lowered::spot{i, n, reduced});
+        with(i, n, value);
+        a = Op::combine(a, select(C::truth::first(n), value, identity));
     }
     return Op::combine(a, b);
 }
@@ -81,6 +86,9 @@ template <class C, bool WritesInner, class Tree, class T>
 void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
     using V = typename C::floating;
     constexpr int count = Tree::reduction_count, w = C::width;
+    constexpr index bytes = sizeof(typename C::scalar);
+    // The reduction whose operand stays in the result's row until it is scaled there.
+    constexpr int keeps = WritesInner && std::is_same_v<T, typename C::scalar> ? lowered::kept_by<Tree> : -1;
     int same_as[count + 1] = {};
     find_repeats(tree, same_as);
     const index all = lowered::count_places(l, 0, l.outer), row_length = l.size[C::lane];
@@ -92,16 +100,18 @@ void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::t
         lowered::target<T> out[abreast] = {target, target, target, target};
         lowered::cursor c;
         V reduced[abreast][count];
+        request next[abreast];
         const index length = row_length, begin = job * together, end = std::min(all, begin + together);
         const int slot = l.outer - 1;
         for (index r = begin; r < end; r += abreast) {
-            // Where fewer than four are left, the last one is computed again, and not written.
+            // Where fewer than four are left, the others' sums mean nothing, and are not written.
             const int n = static_cast<int>(std::min<index>(abreast, end - r));
             for (int g = 0; g < abreast; ++g) {
                 if (r + g == begin) lowered::find_place(l, 0, l.outer, begin, c);
                 else if (g < n) lowered::next_place(l, 0, l.outer, c);
                 t[g].template seek<C::lane>(c.at, c.row);
                 out[g].template seek<WritesInner ? C::lane : lowered::no_lane>(c.at, c.row);
+                next[g] = request(std::type_identity<C>(), t[g], out[g], slot, rows_ahead);
             }
             bool done[count] = {};
             t[0].reductions([&](auto& first) __attribute__((always_inline)) {
@@ -118,29 +128,39 @@ void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::t
                 if constexpr (std::is_same_v<op, operations::once>) {
                     for (int g = 0; g < abreast; ++g) reduced[g][k] = the<R>(t[g]).x.template get<C>(lowered::spot{0, w, reduced[g]});
                 } else {
-                    V sum[abreast];
-                    for (int g = 0; g < abreast; ++g) sum[g] = fold_row<C, op>(the<R>(t[g]).x, length, reduced[g]);
+                    // Memory is asked for more in the pass that writes, or in the last where none does.
+                    constexpr bool asks = k == keeps || (!WritesInner && k >= count - 2);
+                    V sum[abreast] = {};
+                    for (int g = 0; g < n; ++g) {
+                        T* const row = out[g].here;
+                        const request ahead = next[g];
+                        sum[g] = fold_row<C, op>(the<R>(t[g]).x, length, reduced[g], [&](index i, int lanes, V value) __attribute__((always_inline)) {
+                            if constexpr (asks) ahead.operands(i * bytes);
+                            if constexpr (k == keeps) {
+                                ahead.written(i * bytes);
+                                C::store(row + i, 1, lanes, value);
+                            }
+                        });
+                    }
                     for (int g = 0; g < abreast; ++g) reduced[g][k] = op::finish(V(across<op>(sum[g])), static_cast<double>(length));
                 }
             });
             for (int g = 0; g < n; ++g) {
-                const request next(std::type_identity<C>(), t[g], out[g], slot, rows_ahead);
-                constexpr index bytes = sizeof(typename C::scalar);
+                T* const to = out[g].here;
                 if constexpr (WritesInner) {
-                    T* const to = out[g].here;
+                    const request ahead = next[g];
+                    const auto value = [&](index i, int lanes) __attribute__((always_inline)) {
+                        const lowered::spot here{i, lanes, reduced[g]};
+                        if constexpr (keeps >= 0) return C::load(static_cast<const T*>(to + i), 1, lanes) * t[g].right.template get<C>(here);
+                        else return t[g].template get<C>(here);
+                    };
                     index i = 0;
                     for (; i + w <= length; i += w) {
-                        next.all(i * bytes);
-                        C::store(to + i, 1, w, t[g].template get<C>(lowered::spot{i, w, reduced[g]}));
+                        if constexpr (keeps < 0) ahead.operands(i * bytes), ahead.written(i * bytes);
+                        C::store(to + i, 1, w, value(i, w));
                     }
-                    if (i < length) {
-                        const int rest = static_cast<int>(length - i);
-                        C::store(to + i, 1, rest, t[g].template get<C>(lowered::spot{i, rest, reduced[g]}));
-                    }
-                } else {
-                    for (index i = 0; rows_ahead > 0 && i < length * bytes; i += 64) next.operands(i);
-                    C::store(out[g].here, 1, 1, t[g].template get<C>(lowered::spot{0, 1, reduced[g]}));
-                }
+                    if (i < length) C::store(to + i, 1, static_cast<int>(length - i), value(i, static_cast<int>(length - i)));
+                } else C::store(to, 1, 1, t[g].template get<C>(lowered::spot{0, 1, reduced[g]}));
             }
         }
     });

@@ -38,6 +38,7 @@ void rows(const lowered::loops& l, Tree tree, lowered::target<T> out) {
         tree.reductions([&](auto& r) {
             using op = typename std::remove_cvref_t<decltype(r)>::operation;
             if constexpr (std::is_same_v<op, operations::once>) {
+                r.x.template seek<lowered::no_lane>(row.at, row.row);
                 reduced[r.number] = static_cast<double>(r.x.template get<context>(lowered::spot{0, 1, reduced}));
                 return;
             }
