@@ -219,6 +219,8 @@ TEST_CASE("products large enough for several threads, blocks and panels are righ
         {"blocks of rows", {{'t', 700}, {'m', 260}, {'n', 200}}, "tm", "mn", "tn"},
         {"few rows", {{'t', 20}, {'m', 600}, {'n', 900}}, "tm", "mn", "tn"},
         {"rows as they lie", {{'t', 9}, {'m', 900}, {'n', 1000}}, "tm", "mn", "tn"},
+        {"rows and columns as they lie, more than a tile of each", {{'t', 47}, {'m', 600}, {'n', 680}}, "tm", "mn", "tn"},
+        {"a gradient of several steps and blocks of columns", {{'t', 1100}, {'m', 260}, {'n', 900}}, "tm", "tn", "mn"},
         {"several steps of depth", {{'t', 90}, {'m', 2100}, {'n', 130}}, "tm", "nm", "tn"},
         {"a weight's gradient", {{'b', 10}, {'t', 500}, {'m', 50}, {'n', 130}}, "btm", "btn", "mn"},
         {"a batch", {{'b', 12}, {'t', 70}, {'m', 64}, {'n', 90}}, "btm", "bmn", "btn"},

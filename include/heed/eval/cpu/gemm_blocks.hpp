@@ -9,12 +9,16 @@ namespace heed::inline HEED_TARGET::cpu::detail {
 template <class T> struct depth_step {
     std::ptrdiff_t first, size;
     bool opens, closes;                  // it is the first, the last of the depth
-    const std::ptrdiff_t* along_a;       // where a's numbers lie along it; null where they are neighbours
+    std::ptrdiff_t a_step;               // from one place to the next in a; where they lie unevenly, along_a says where
+    const std::ptrdiff_t* along_a;       // null where a is read as it lies
     const T* strips;                     // packed columns, from tile first_tile on
     std::ptrdiff_t first_tile;
     std::ptrdiff_t direct_step;          // not 0: tiles of whole registers are read where b lies, in steps of this; strips
                                          // then holds but the last tile, if that is narrower
 };
+
+/// A tile's rows in a tile that lies by itself.
+template <class T> inline constexpr std::ptrdiff_t tile_row_places[] = {0, tile_columns<T>, 2 * tile_columns<T>, 3 * tile_columns<T>, 4 * tile_columns<T>, 5 * tile_columns<T>};
 
 /// The product of some rows with some tiles of columns over one step of the depth.
 template <class T>
@@ -41,18 +45,41 @@ void multiply_block(const matrix_product<T>& x, const depth_step<T>& s, std::ptr
         }
     }
 
+    // b as it lies is copied while the first tile of rows reads it, so that the others find its lines side by side.
+    const bool keep = s.direct_step != 0 && rows > tile_rows && rows_of_next_tile(rows) == tile_rows;
+    scratch<T> kept(keep ? static_cast<std::size_t>(tile_columns<T> * s.size) : 0);
+
+    // Where each row starts, in a or in its strip, and where the tiles' rows lie at equal distances in c.
+    scratch<const T*> starts(count);
+    scratch<bool> even_rows(count);
+    for (std::ptrdiff_t r = 0; r < rows;) {
+        const int height = rows_of_next_tile(rows - r);
+        const std::ptrdiff_t* const at_c = &row_c[static_cast<std::size_t>(r)];
+        bool even = true;
+        for (int i = 0; i < height; ++i) {
+            starts[static_cast<std::size_t>(r + i)] = pack_rows ? strips.data() + r * s.size + i : x.a + row_a[static_cast<std::size_t>(r + i)] + depth_offset;
+            even = even && (i < 2 || at_c[i] - at_c[i - 1] == at_c[1] - at_c[0]);
+        }
+        even_rows[static_cast<std::size_t>(r)] = even;
+        r += height;
+    }
+
+    const bool finish = s.closes && x.epilogue.run;
+    const bool even_columns = in_c(x.columns).even() && in_c(x.columns).innermost_stride() == 1;
+    tile_product<T> p;
+    p.depth = s.size;
     for (std::ptrdiff_t t = first_tile; t < last_tile; ++t) {
         const std::ptrdiff_t column = t * tile_columns<T>;
         const int width = columns_of_tile<T>(x.n, t);
         const int vectors = vectors_of<T>(width);
-        std::ptrdiff_t column_c[tile_columns<T>];
-        in_c(x.columns).offsets(column, width, column_c);
-        const bool in_place = neighbours(column_c, width);
+        std::ptrdiff_t column_c[tile_columns<T>] = {column};
+        if (!even_columns) in_c(x.columns).offsets(column, width, column_c);
+        const bool in_place = even_columns || neighbours(column_c, width);
 
-        tile_product<T> p;
-        p.depth = s.size;
+        const bool direct = s.direct_step != 0 && width == packed_width<T>(width);
         p.columns = width;
-        if (s.direct_step != 0 && width == packed_width<T>(width)) {
+        p.keep = direct && keep && width == tile_columns<T> ? kept.data() : nullptr;
+        if (direct) {
             p.b = x.b + in_b(x.depth).offset(s.first) + in_b(x.columns).offset(column);
             p.b_step = s.direct_step;
         } else if (x.packed) {
@@ -64,29 +91,43 @@ void multiply_block(const matrix_product<T>& x, const depth_step<T>& s, std::ptr
         }
         p.bias = s.opens && x.bias ? x.bias + column : nullptr;
         const bool add = x.accumulate || !s.opens;
-        const bool finish = s.closes && x.epilogue.run;
+        // The next tile's columns are asked for little by little.
+        p.ahead = s.direct_step != 0 ? p.b + tile_columns<T> : p.b + tile_columns<T> * (x.packed ? x.k : s.size);
+        p.ahead_step = p.b_step;
+        const std::ptrdiff_t at_once = parts_of(line_numbers<T>, parts_of(rows, tile_rows));
+        std::ptrdiff_t to_ask = t + 1 < last_tile ? s.size : 0;
 
         for (std::ptrdiff_t r = 0; r < rows;) {
             const int height = rows_of_next_tile(rows - r);
-            const std::ptrdiff_t* const at_a = &row_a[static_cast<std::size_t>(r)];
             const std::ptrdiff_t* const at_c = &row_c[static_cast<std::size_t>(r)];
-            for (int i = 0; i < height; ++i) p.a[i] = pack_rows ? strips.data() + r * s.size + i : x.a + at_a[i] + depth_offset;
-            p.a_step = pack_rows ? height : 1;
+            p.a = &starts[static_cast<std::size_t>(r)];
+            p.next_a = !pack_rows && (s.a_step == 1 || t == first_tile) && r + 2 * height <= rows ? p.a + height : nullptr;
+            p.ahead_count = to_ask > 0 ? static_cast<int>(at_once) : 0;
+            p.a_step = pack_rows ? height : s.a_step;
 
-            bool even_rows = in_place;
-            for (int i = 2; i < height && even_rows; ++i) even_rows = at_c[i] - at_c[i - 1] == at_c[1] - at_c[0];
-            if (in_place && (even_rows || !finish)) {
-                for (int i = 0; i < height; ++i) p.c[i] = x.c + at_c[i] + column_c[0];
+            if (in_place && (even_rows[static_cast<std::size_t>(r)] || !finish)) {
+                p.c = x.c + column_c[0];
+                p.row_c = at_c;
                 p.add = add;
+                if (add)
+                    for (int i = 0; i < height; ++i)
+                        for (int j = 0; j < width; j += line_numbers<T>) __builtin_prefetch(p.c + at_c[i] + j, 1);
                 multiply_tile(p, height, vectors);
-                if (finish) x.epilogue.run(x.epilogue.context, x.batch, first_row + r, column, height, width, p.c[0], height > 1 ? at_c[1] - at_c[0] : width);
+                if (finish) x.epilogue.run(x.epilogue.context, x.batch, first_row + r, column, height, width, p.c + at_c[0], height > 1 ? at_c[1] - at_c[0] : width);
             } else {
                 alignas(64) T tile[tile_rows * tile_columns<T>];
-                for (int i = 0; i < height; ++i) p.c[i] = tile + i * tile_columns<T>;
+                p.c = tile;
+                p.row_c = tile_row_places<T>;
                 p.add = false;
                 multiply_tile(p, height, vectors);
                 store_tile(x, tile, tile_columns<T>, first_row + r, column, height, width, at_c, column_c, add, finish);
             }
+            if (p.keep) {
+                p.b = p.keep;
+                p.b_step = tile_columns<T>;
+                p.keep = nullptr;
+            }
+            to_ask -= parts_of(s.size, line_numbers<T>) * p.ahead_count;
             r += height;
         }
     }
@@ -98,60 +139,61 @@ template <class T> void multiply_steps(const matrix_product<T>& x, std::ptrdiff_
     const std::ptrdiff_t threads = alone ? 1 : thread_count();
     const std::ptrdiff_t tiles = parts_of(x.n, tile_columns<T>);
     const places a_depth = in_a(x.depth), b_depth = in_b(x.depth), b_columns = in_b(x.columns);
-    const bool a_as_it_lies = x.k <= 1 || (a_depth.even() && a_depth.innermost_stride() == 1);
-    // What few rows gain from packed columns is less than packing costs; and where both operands would be packed, as in the
-    // gradient of a weight, both come from far, and b is best left alone, in steps that the cache holds.
-    const std::ptrdiff_t few_rows = (a_as_it_lies ? 16 : 128) * tile_rows;
-    const bool b_as_it_lies = !x.packed && x.m <= few_rows && b_depth.even() && (b_depth.innermost_stride() != 0 || x.k <= 1) && b_columns.even() && (b_columns.innermost_stride() == 1 || x.n == 1);
+    // a is read as it lies where its depth or, as in the gradient of a weight, its rows are neighbours.
+    const std::ptrdiff_t a_step = x.k <= 1 ? 1 : a_depth.innermost_stride();
+    const bool a_as_it_lies = x.k <= 1 || (a_depth.even() && (a_step == 1 || (in_a(x.rows).innermost_stride() == 1 && a_step > 0)));
+    const bool b_as_it_lies = !x.packed && b_depth.even() && (b_depth.innermost_stride() != 0 || x.k <= 1) && b_columns.even() && (b_columns.innermost_stride() == 1 || x.n == 1);
     const int last_width = columns_of_tile<T>(x.n, tiles - 1);
     const bool tail = b_as_it_lies && last_width != packed_width<T>(last_width);
 
-    const std::ptrdiff_t most = a_as_it_lies ? longest_depth<T> : longest_depth<T> / 2;
-    const std::ptrdiff_t steps = std::max<std::ptrdiff_t>(1, parts_of(last - first, most));
-    const std::ptrdiff_t step = std::max<std::ptrdiff_t>(1, parts_of(last - first, steps));
-    const std::ptrdiff_t tiles_at_once = x.packed || b_as_it_lies
-        ? tiles
-        : std::max<std::ptrdiff_t>(1, packed_bytes / (step * tile_columns<T> * static_cast<std::ptrdiff_t>(sizeof(T))));
-    scratch<std::ptrdiff_t> along_a(a_as_it_lies ? 0 : static_cast<std::size_t>(step));
-    scratch<std::ptrdiff_t> along_b(x.packed ? 0 : static_cast<std::size_t>(step));
-    scratch<T> strips(x.packed ? 0 : static_cast<std::size_t>((b_as_it_lies ? 1 : std::min(tiles_at_once, tiles)) * tile_columns<T> * step));
+    const bool pack = !x.packed && !b_as_it_lies;  // for all threads, as much as the cache holds, before they go on
+
+    const std::ptrdiff_t depth = last - first, most = a_step == 1 && a_as_it_lies ? longest_depth<T> : longest_depth<T> / 8;
+    const std::ptrdiff_t steps = std::max<std::ptrdiff_t>(1, parts_of(depth, most));
+    const std::ptrdiff_t step = std::max<std::ptrdiff_t>(1, parts_of(depth, steps));
+    const std::ptrdiff_t steps_at_once = pack ? 1 : steps;
+    const std::ptrdiff_t tiles_at_once = pack ? std::max<std::ptrdiff_t>(1, packed_bytes / (step * bytes_of_columns<T>)) : tiles;
+    scratch<std::ptrdiff_t> along_a(a_as_it_lies ? 0 : static_cast<std::size_t>(depth)), along_b(pack || tail ? static_cast<std::size_t>(depth) : 0);
+    scratch<T> strips(pack ? static_cast<std::size_t>(std::min(tiles_at_once, tiles) * tile_columns<T> * step) : tail ? static_cast<std::size_t>(tile_columns<T> * depth) : 0);
+    if (!a_as_it_lies) a_depth.offsets(first, depth, along_a.data());
+    if (pack || tail) b_depth.offsets(first, depth, along_b.data());
+    if (tail) pack_columns(strips.data(), x.b, b_columns, x.n, tiles - 1, tiles, along_b.data(), depth);
 
     for (std::ptrdiff_t first_tile = 0; first_tile < tiles; first_tile += tiles_at_once) {
         const std::ptrdiff_t last_tile = std::min(tiles, first_tile + tiles_at_once);
-        for (std::ptrdiff_t i = 0; i < steps; ++i) {
-            depth_step<T> s;
-            s.first = std::min(last, first + i * step);
-            s.size = std::min(last, s.first + step) - s.first;
-            s.opens = i == 0;
-            s.closes = i == steps - 1;
-            s.along_a = nullptr;
-            s.strips = strips.data();
-            s.first_tile = first_tile;
-            s.direct_step = b_as_it_lies ? (x.k <= 1 ? x.n : b_depth.innermost_stride()) : 0;
-            if (!a_as_it_lies) {
-                a_depth.offsets(s.first, s.size, along_a.data());
-                s.along_a = along_a.data();
-            }
-            if (!x.packed && (!b_as_it_lies || tail)) {
-                b_depth.offsets(s.first, s.size, along_b.data());
-                pack_columns(strips.data(), x.b, b_columns, x.n, b_as_it_lies ? tiles - 1 : first_tile, last_tile, along_b.data(), s.size);
-            }
+        for (std::ptrdiff_t i = 0; i < steps; i += steps_at_once) {
+            if (pack) pack_columns(strips.data(), x.b, b_columns, x.n, first_tile, last_tile, along_b.data() + i * step, std::min(depth - i * step, step));
 
-            // Blocks of rows that fit the cache, as many for each thread; where rows are few, threads share the columns.
+            // Blocks of rows that fit the cache, as many for each thread; where rows are few, threads share the columns. The
+            // sums of a block stay in the cache too while all steps go over them.
             const std::ptrdiff_t row_tiles = parts_of(x.m, tile_rows);
-            const std::ptrdiff_t fitting = std::max<std::ptrdiff_t>(1, row_block_bytes / (tile_rows * std::max<std::ptrdiff_t>(1, s.size) * static_cast<std::ptrdiff_t>(sizeof(T))));
+            const std::ptrdiff_t fitting = std::max<std::ptrdiff_t>(1, row_block_bytes / (tile_rows * step * static_cast<std::ptrdiff_t>(sizeof(T))));
             std::ptrdiff_t row_blocks = parts_of(row_tiles, fitting), column_blocks = 1;
             if (row_blocks < threads) column_blocks = std::min(last_tile - first_tile, threads);
-            if (row_blocks * column_blocks < 2 * threads) row_blocks = std::min(row_tiles, parts_of(2 * threads, column_blocks));
+            if (!alone && row_blocks * column_blocks < 2 * threads) row_blocks = std::min(row_tiles, parts_of(2 * threads, column_blocks));
             if (row_blocks > threads) row_blocks = std::min(row_tiles, parts_of(row_blocks, threads) * threads);
             const std::ptrdiff_t rows_at_once = parts_of(row_tiles, row_blocks) * tile_rows;
             row_blocks = parts_of(x.m, rows_at_once);
-            const std::ptrdiff_t columns_at_once = parts_of(last_tile - first_tile, column_blocks);
+            if (steps_at_once > 1) column_blocks = std::max(column_blocks, parts_of((last_tile - first_tile) * rows_at_once * bytes_of_columns<T>, 2 * row_block_bytes));
+            const std::ptrdiff_t columns_at_once = parts_of(last_tile - first_tile, std::min(column_blocks, last_tile - first_tile));
             column_blocks = parts_of(last_tile - first_tile, columns_at_once);
 
             const auto block = [&](std::ptrdiff_t j) {
                 const std::ptrdiff_t row = j % row_blocks * rows_at_once, tile = first_tile + j / row_blocks * columns_at_once;
-                multiply_block(x, s, row, std::min(x.m, row + rows_at_once), tile, std::min(last_tile, tile + columns_at_once));
+                for (std::ptrdiff_t at = i; at < i + steps_at_once; ++at) {
+                    const std::ptrdiff_t from = std::min(depth, at * step);
+                    depth_step<T> s;
+                    s.first = first + from;
+                    s.size = std::min(depth - from, step);
+                    s.opens = at == 0;
+                    s.closes = at == steps - 1;
+                    s.a_step = a_step;
+                    s.along_a = a_as_it_lies ? nullptr : along_a.data() + from;
+                    s.strips = pack ? strips.data() : strips.data() + from * packed_width<T>(last_width);
+                    s.first_tile = first_tile;
+                    s.direct_step = b_as_it_lies ? (x.k <= 1 ? x.n : b_depth.innermost_stride()) : 0;
+                    multiply_block(x, s, row, std::min(x.m, row + rows_at_once), tile, std::min(last_tile, tile + columns_at_once));
+                }
             };
             parallel_for(row_blocks * column_blocks, alone ? 0.0 : parallel_threshold, block);
         }

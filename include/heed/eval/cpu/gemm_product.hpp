@@ -19,6 +19,7 @@ namespace detail {
 /// Bytes of a that stay in the second-level cache while the columns of b pass, and of b that are packed at a time.
 inline constexpr std::ptrdiff_t row_block_bytes = 384 * 1024;
 inline constexpr std::ptrdiff_t packed_bytes = 8 * 1024 * 1024;
+template <class T> inline constexpr std::ptrdiff_t bytes_of_columns = tile_columns<T> * static_cast<std::ptrdiff_t>(sizeof(T));
 /// The longest depth that a tile runs through before its sums go to memory. Partial sums also keep rounding errors small.
 template <class T> inline constexpr std::ptrdiff_t longest_depth = 4096 / static_cast<std::ptrdiff_t>(sizeof(T));
 /// Below this many multiply-adds a second thread does not pay.
