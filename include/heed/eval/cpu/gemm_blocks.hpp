@@ -168,9 +168,10 @@ template <class T> void multiply_steps(const matrix_product<T>& x, std::ptrdiff_
             // sums of a block stay in the cache too while all steps go over them.
             const std::ptrdiff_t row_tiles = parts_of(x.m, tile_rows);
             const std::ptrdiff_t fitting = std::max<std::ptrdiff_t>(1, row_block_bytes / (tile_rows * step * static_cast<std::ptrdiff_t>(sizeof(T))));
+            const std::ptrdiff_t wanted = alone ? 1 : 2 * threads;
             std::ptrdiff_t row_blocks = parts_of(row_tiles, fitting), column_blocks = 1;
-            if (row_blocks < threads) column_blocks = std::min(last_tile - first_tile, threads);
-            if (!alone && row_blocks * column_blocks < 2 * threads) row_blocks = std::min(row_tiles, parts_of(2 * threads, column_blocks));
+            if (row_blocks < threads) column_blocks = std::min(last_tile - first_tile, parts_of(wanted, row_blocks));
+            if (row_blocks * column_blocks < wanted) row_blocks = std::min(row_tiles, parts_of(wanted, column_blocks));
             if (row_blocks > threads) row_blocks = std::min(row_tiles, parts_of(row_blocks, threads) * threads);
             const std::ptrdiff_t rows_at_once = parts_of(row_tiles, row_blocks) * tile_rows;
             row_blocks = parts_of(x.m, rows_at_once);

@@ -22,8 +22,8 @@ inline constexpr std::ptrdiff_t packed_bytes = 8 * 1024 * 1024;
 template <class T> inline constexpr std::ptrdiff_t bytes_of_columns = tile_columns<T> * static_cast<std::ptrdiff_t>(sizeof(T));
 /// The longest depth that a tile runs through before its sums go to memory. Partial sums also keep rounding errors small.
 template <class T> inline constexpr std::ptrdiff_t longest_depth = 4096 / static_cast<std::ptrdiff_t>(sizeof(T));
-/// Below this many multiply-adds a second thread does not pay.
-inline constexpr double least_parallel_work = 2e6;
+/// Below this many multiply-adds a second thread does not pay: it starts in about a microsecond while others are in use.
+inline constexpr double least_parallel_work = 250e3;
 
 inline std::ptrdiff_t parts_of(std::ptrdiff_t n, std::ptrdiff_t part) { return (n + part - 1) / part; }
 
@@ -40,7 +40,8 @@ template <class T> struct matrix_product {
     std::ptrdiff_t m, n, k;
     bool accumulate;
 
-    double work() const { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
+    /// Multiply-adds; a row less than four waits for b as long as four.
+    double work() const { return static_cast<double>(std::max<std::ptrdiff_t>(4, m)) * static_cast<double>(n) * static_cast<double>(k); }
 };
 
 /// Brings a tile of sums to c, whatever its axes: adds, lets the epilogue at it, stores.
