@@ -54,6 +54,8 @@ struct leaf {
     index stride[most_slots] = {};
     index per_row = 0;
 
+    /// Whether the lanes of a slot are read at `here` and a step further each.
+    static constexpr bool runs_along(int slot) { return slots >> slot & 1; }
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         here = base + row * per_row;
         here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
@@ -215,6 +217,7 @@ struct gathered {
     index step = 0;
     Ids ids;
 
+    static constexpr bool runs_along(int slot) { return (Slots & ~Ids::slots) >> slot & 1; }
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         ids.template seek<Lane>(at, row);
         here = base;
