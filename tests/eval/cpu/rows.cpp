@@ -78,6 +78,24 @@ TEMPLATE_TEST_CASE("a softmax in place has the bits of one beside it, and a row 
         }
 }
 
+TEST_CASE("elementwise results do not depend on how memory lies, read or written", "[rows]") {
+    for (int length : {1, 15, 16, 255, 256, 700}) {
+        INFO(length);
+        const matrix<float> x = numbers<float>(5, length);
+        tensor<float, model, token> apart = eval(x), written(model{length}, token{5});
+        tensor<bool, model, token> chosen = eval(apart > 0.2f);
+        const tensor<bf16, model, token> rounded = as<bf16>(x);
+        const matrix<bf16> beside = as<bf16>(x);
+        const matrix<float> together = where(x > 0.2f, x * 3.0f + position<model>(), as<float>(beside));
+        matrix<float> y(token{5}, model{length});
+        y = where(chosen, apart * 3.0f + position<model>(), as<float>(rounded));
+        CHECK(same_bits(y.data(), together.data(), y.size()));
+        written = where(x > 0.2f, apart * 3.0f + position<model>(), as<float>(rounded));
+        y = written;
+        CHECK(same_bits(y.data(), together.data(), y.size()));
+    }
+}
+
 TEST_CASE("a number without axes stands beside the reductions of rows, wherever their elements lie", "[rows]") {
     tensor<float> two;
     two = 2.0f;
