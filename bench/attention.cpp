@@ -4,8 +4,12 @@
 ///
 /// Tensors are {batch, token, head, depth}: heads interleaved, nothing copied before. A head counts 4 T^2 d floating-point
 /// operations forward and 10 T^2 d backward, whatever the mask, so the fraction under a mask says what skipping gains.
+/// Sequences of uneven lengths are measured packed, {token, head, depth}, and padded under a mask of their lengths; there the
+/// operations are those of the true lengths.
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -37,9 +41,43 @@ template <bool Masked> struct band {
     }
 };
 
+/// Each sequence ends where its own length says; rows of padding see nothing.
+struct padding {
+    static constexpr bool linear = true, masked = true;
+    float factor;
+    const std::vector<std::ptrdiff_t>& lengths;
+    std::ptrdiff_t length = 0;
+
+    float scale() const { return factor; }
+    void seek(const std::ptrdiff_t* batch) { length = lengths[static_cast<std::size_t>(batch[0])]; }
+    tile_verdict verdict(std::ptrdiff_t row0, std::ptrdiff_t row1, std::ptrdiff_t key0, std::ptrdiff_t key1) const {
+        if (key0 >= length || row0 >= length) return tile_verdict::none;
+        return key1 <= length && row1 <= length ? tile_verdict::all : tile_verdict::some;
+    }
+    void mask(std::ptrdiff_t row, std::ptrdiff_t key0, float* scores, int n) const {
+        for (int j = 0; j < n; ++j)
+            if (row >= length || key0 + j >= length) scores[j] = -std::numeric_limits<float>::infinity();
+    }
+};
+
+/// Numbers aligned as a tensor's.
+class numbers {
+public:
+    void resize(std::size_t n) { all_.assign(n + line, 0), n_ = n; }
+    float* data() { return all_.data() + (line - reinterpret_cast<std::uintptr_t>(all_.data()) / sizeof(float) % line) % line; }
+    const float* data() const { return const_cast<numbers*>(this)->data(); }
+    float* begin() { return data(); }
+    float* end() { return data() + n_; }
+
+private:
+    static constexpr std::size_t line = 64 / sizeof(float);
+    std::vector<float> all_;
+    std::size_t n_ = 0;
+};
+
 /// The tensors of one attention and its gradients.
 struct tensors {
-    std::vector<float> q, k, v, out, log_sum_exp, d_out, dq, dk, dv;
+    numbers q, k, v, out, log_sum_exp, d_out, dq, dk, dv;
     attention_shape shape;
     std::ptrdiff_t batch, head, length, depth;
 
@@ -59,6 +97,13 @@ struct tensors {
         shape.depth = shape.value[1] = d;
     }
 
+    /// Sequences one after another: from offsets[i] to offsets[i + 1].
+    tensors(const std::vector<std::ptrdiff_t>& offsets, std::ptrdiff_t h, std::ptrdiff_t d) : tensors(1, h, offsets.back(), d) {
+        shape.batch[0] = static_cast<std::ptrdiff_t>(offsets.size()) - 1;
+        shape.segment_axis = 0;
+        shape.query_offsets = shape.key_offsets = offsets.data();
+    }
+
     template <class T> attention_operand<T> by_row(T* p) const {
         attention_operand<T> x = by_key(p);
         std::swap(x.row[0], x.key);
@@ -68,7 +113,7 @@ struct tensors {
     template <class T> attention_operand<T> by_key(T* p) const {
         attention_operand<T> x;
         x.data = p;
-        x.batch[0] = length * head * depth;
+        x.batch[0] = shape.segment_axis == 0 ? 0 : length * head * depth;
         x.batch[1] = depth;
         x.key = head * depth;
         return x;
@@ -77,7 +122,7 @@ struct tensors {
     template <class T> attention_operand<T> row_numbers(T* p) const {
         attention_operand<T> x;
         x.data = p;
-        x.batch[0] = head * length;
+        x.batch[0] = shape.segment_axis == 0 ? 0 : head * length;
         x.batch[1] = length;
         x.row[0] = 1;
         return x;
@@ -110,6 +155,38 @@ struct tensors {
 
 struct times { double forward, backward; };
 
+float scale(std::ptrdiff_t depth) { return 1 / std::sqrt(static_cast<float>(depth)); }
+
+/// Sequences of these lengths, packed and padded.
+void measure_uneven(const char* name, const std::vector<std::ptrdiff_t>& lengths, std::ptrdiff_t heads, std::ptrdiff_t depth, int threads, int repeats) {
+    std::vector<std::ptrdiff_t> offsets = {0};
+    double product = 0;
+    for (const std::ptrdiff_t n : lengths) {
+        offsets.push_back(offsets.back() + n);
+        product += 2.0 * static_cast<double>(heads * n * n * depth);
+    }
+    const auto count = static_cast<std::ptrdiff_t>(lengths.size());
+    tensors packed(offsets, heads, depth), padded(count, heads, *std::max_element(lengths.begin(), lengths.end()), depth);
+    const band<false> all{scale(depth)};
+    const padding mask{scale(depth), lengths};
+    std::vector<double> forward_fraction, backward_fraction;
+    const std::vector<double> t = measure::interleaved(repeats, [&] { packed.forward(all); }, [&] { packed.backward(all); }, [&] { padded.forward(mask); }, [&] { padded.backward(mask); });
+    const double peak = measure::fma_peak<float>(threads);
+    std::printf("%-28s %7d %12.3f %9.2f %13.3f %9.2f\n", name, threads, t[0] * 1e3, 2 * product / t[0] / peak, t[1] * 1e3, 5 * product / t[1] / peak);
+    const double each = static_cast<double>(count * heads);
+    std::printf("    a sequence and head: forward %.0f ns, backward %.0f ns; padded / packed: forward %.2f, backward %.2f\n", t[0] / each * 1e9, t[1] / each * 1e9, t[2] / t[0], t[3] / t[1]);
+    std::fflush(stdout);
+}
+
+/// Log-normal lengths.
+std::vector<std::ptrdiff_t> drawn_lengths(int count, double median, double sigma, std::ptrdiff_t least, std::ptrdiff_t most) {
+    std::mt19937 random(0);
+    std::lognormal_distribution<double> length(std::log(median), sigma);
+    std::vector<std::ptrdiff_t> lengths;
+    for (int i = 0; i < count; ++i) lengths.push_back(std::clamp(static_cast<std::ptrdiff_t>(length(random)), least, most));
+    return lengths;
+}
+
 /// Medians; the peak is sought between the calls, since what else runs on the machine changes it.
 template <class Score> times measure_one(const char* name, tensors& x, const Score& score, int threads, int repeats) {
     std::vector<double> forward, backward, forward_fraction, backward_fraction;
@@ -131,8 +208,6 @@ template <class Score> times measure_one(const char* name, tensors& x, const Sco
     return t;
 }
 
-float scale(std::ptrdiff_t depth) { return 1 / std::sqrt(static_cast<float>(depth)); }
-
 void measure_all(int threads, int repeats) {
 #if defined(_OPENMP)
     omp_set_num_threads(threads);
@@ -141,6 +216,10 @@ void measure_all(int threads, int repeats) {
         tensors x(32, 8, 256, 32);
         measure_one("B32 h8 T256  d32", x, band<false>{scale(32)}, threads, 4 * repeats);
     }
+    measure_uneven("B32 h8 uneven   d32", drawn_lengths(32, 40, 1, 4, 256), 8, 32, threads, 10 * repeats);
+    measure_uneven("B64 h8 T4       d32", std::vector<std::ptrdiff_t>(64, 4), 8, 32, threads, 20 * repeats);
+    measure_uneven("B64 h8 T10      d32", std::vector<std::ptrdiff_t>(64, 10), 8, 32, threads, 20 * repeats);
+    measure_uneven("B64 h8 T40      d32", std::vector<std::ptrdiff_t>(64, 40), 8, 32, threads, 20 * repeats);
     {
         tensors x(8, 12, 512, 64);
         measure_one("B8  h12 T512 d64", x, band<false>{scale(64)}, threads, 2 * repeats);

@@ -547,6 +547,74 @@ TEST_CASE("large scores do not overflow", "[attention]") {
     for (float y : x.out.numbers) CHECK(std::isfinite(y));
 }
 
+/// Each sequence has a length of its own, all true ones given.
+template <class T> struct true_lengths : masked_plain<T, true_lengths<T>> {
+    const std::vector<index_type>* all;
+    index_type length = 0;
+    explicit true_lengths(const std::vector<index_type>& lengths) : all(&lengths) {}
+    void seek(const index_type* batch) { length = (*all)[static_cast<std::size_t>(batch[0])]; }
+    bool visible(index_type row, index_type key) const { return row < length && key < length; }
+};
+
+TEST_CASE("ragged sequences are what padded ones are under a mask of their lengths, forward and backward", "[attention]") {
+    std::mt19937 random(7);
+    for (index_type most : {1, 9, 50, 150}) {
+        std::uniform_int_distribution<index_type> length(0, most);
+        const std::vector<index_type> lengths = {length(random), 1, length(random), 0, most, length(random), length(random), 0};
+        std::vector<index_type> offsets = {0};
+        for (index_type n : lengths) offsets.push_back(offsets.back() + n);
+        const index_type sequences = static_cast<index_type>(lengths.size()), heads = 3;
+        attention_shape packed_shape = sizes(sequences, heads, -1, -1, 24, 20);
+        packed_shape.segment_axis = 0;
+        packed_shape.query_offsets = packed_shape.key_offsets = offsets.data();
+        tensors<float> packed(packed_shape, 0), padded(sizes(sequences, heads, most, most, 24, 20), 0);
+        // The same numbers at the same places; what stands in the padding is whatever it is.
+        const auto each_pair = [&](auto& x, auto& y, role r, auto f) {
+            each_problem(packed_shape, [&](const index_type* batch) {
+                std::vector<index_type> from, to;
+                each_element(packed_shape, x.at, r, batch, [&](std::size_t, index_type place) { from.push_back(place); });
+                each_element(padded.shape, y.at, r, batch, [&](std::size_t, index_type place) { to.push_back(place); });
+                for (std::size_t i = 0; i < from.size(); ++i) f(x.numbers[static_cast<std::size_t>(from[i])], y.numbers[static_cast<std::size_t>(to[i])]);
+            });
+        };
+        const auto copy = [](float x, float& y) { y = x; };
+        each_pair(packed.q, padded.q, role::query, copy);
+        each_pair(packed.k, padded.k, role::key, copy);
+        each_pair(packed.v, padded.v, role::value, copy);
+        each_pair(packed.d_out, padded.d_out, role::output, copy);
+        heed::cpu::attention_forward<float>(packed.shape, packed.operands(), plain<float>{});
+        heed::cpu::attention_backward<float>(packed.shape, packed.backward_operands(), plain<float>{});
+        heed::cpu::attention_forward<float>(padded.shape, padded.operands(), true_lengths<float>{lengths});
+        heed::cpu::attention_backward<float>(padded.shape, padded.backward_operands(), true_lengths<float>{lengths});
+        double worst = 0;
+        const auto differ = [&](float x, float y) { worst = std::max(worst, std::abs(static_cast<double>(x) - y) / std::max(1.0, std::abs(static_cast<double>(y)))); };
+        each_pair(packed.out, padded.out, role::output, differ);
+        each_pair(packed.log_sum_exp, padded.log_sum_exp, role::row, differ);
+        each_pair(packed.dq, padded.dq, role::query, differ);
+        each_pair(packed.dk, padded.dk, role::key, differ);
+        each_pair(packed.dv, padded.dv, role::value, differ);
+        INFO("up to " << most << " tokens");
+        CHECK(worst <= 1e-6);
+    }
+}
+
+TEST_CASE("a tile that hides a row whole does not lose what the row has seen", "[attention]") {
+    // Scores of -400 and less, then keys whose scores are moderate, hidden from every row but the last.
+    struct first_keys : masked_plain<float, first_keys> {
+        bool visible(index_type row, index_type key) const { return key < 600 || row == 4; }
+    };
+    tensors<float> x(sizes(1, 1, 5, 1300, 8, 8), 0);
+    for (float& q : x.q.numbers) q = 10;
+    for (index_type j = 0; j < 1300; ++j)
+        for (index_type d = 0; d < 8; ++d) x.k.at.data[j * x.k.at.key + d] = j < 600 ? -18 - static_cast<float>(j % 3) : 0.01f * static_cast<float>(d);
+    heed::cpu::attention_forward<float>(x.shape, x.operands(), first_keys{});
+    const index_type batch[attention_shape::batch_axes] = {};
+    plain_problem p = read_problem(x, batch);
+    solve(p, first_keys{});
+    CHECK(difference(read(x.shape, x.out, role::output, batch), p.out) < tolerance<float>);
+    CHECK(difference(read(x.shape, x.log_sum_exp, role::row, batch), p.log_sum_exp) < tolerance<float>);
+}
+
 #if defined(_OPENMP)
 TEST_CASE("one thread and several give the same bits", "[attention]") {
     const attention_shape few = sizes(1, 1, 700, 650, 24, 40);

@@ -36,36 +36,67 @@ namespace attention_detail {
 /// Keys and rows of the tile that is computed again: it, its gradient and what they multiply stay in the cache.
 inline constexpr std::ptrdiff_t backward_tile_keys = 128, backward_tile_rows = 5 * group_rows;
 
-/// A block of rows against a block of keys, of one problem.
-template <class T, class Score> class backward_cell {
-public:
-    backward_cell(const attention_shape& shape, const attention_backward_operands<T>& x, const Score& score, const problem& p,
-                  std::ptrdiff_t row0, std::ptrdiff_t row1, std::ptrdiff_t key0, std::ptrdiff_t key1)
-        : shape_(shape), x_(x), score_(score), problem_(p), row0_(row0), rows_(row1 - row0), key0_(key0), key1_(key1) {}
+/// A block of rows and a block of keys of one problem.
+struct cell { const problem* of; std::ptrdiff_t row0, row1, key0, key1; };
 
-    /// Assigns the gradients where this is the first cell of its rows and keys, adds to them elsewhere.
-    void run(bool first) {
+/// Computes cells, one after the other.
+template <class T, class Score> class backward_worker {
+public:
+    /// For cells of up to so many rows and keys.
+    backward_worker(const attention_shape& shape, const attention_backward_operands<T>& x, const Score& score, std::ptrdiff_t block)
+        : shape_(shape), x_(x), score_(score), block_(block) {}
+
+    /// Assigns the gradients where this is the first cell of its rows and keys, adds to them elsewhere. `next` is the cell
+    /// that this thread turns to afterwards; may be null.
+    void run(const cell& c, bool first, const cell* next) {
+        problem_ = c.of;
+        row0_ = c.row0, rows_ = c.row1 - c.row0, key0_ = c.key0, key1_ = c.key1;
         add_ = !first;
-        const bool nothing = rows_ == 0 || key0_ == key1_ || verdict(row0_, row0_ + rows_, key0_, key1_) == tile_verdict::none;
-        if (nothing && add_) return;
-        std::fill(dq_.begin(), dq_.end(), T(0));
-        if (!nothing) pack_rows();
+        score_.seek(problem_->index);
+        if constexpr (Score::masked) {
+            key1_ = visible_end(key0_, key1_, backward_tile_keys, [&](auto a, auto b) { return verdict_of(score_, c.row0, c.row1, a, b) == tile_verdict::none; });
+            if (key0_ < key1_) rows_ = visible_end(c.row0, c.row1, group_rows, [&](auto a, auto b) { return verdict_of(score_, a, b, key0_, key1_) == tile_verdict::none; }) - row0_;
+        }
+        if (rows_ == 0 || key0_ == key1_) rows_ = 0, key1_ = key0_;
+        if (!add_) {
+            clear_rows(row0_ + rows_, c.row1);
+            clear_keys(key1_, c.key1);
+        }
+        if (rows_ == 0) return;
+        std::fill(dq_.begin(), dq_.begin() + rows_ * depth_stride_, T(0));
+        expect(c, next);
+        pack_rows();
         for (std::ptrdiff_t key0 = key0_; key0 < key1_; key0 += backward_tile_keys) {
             const std::ptrdiff_t n = std::min(backward_tile_keys, key1_ - key0);
-            if (!nothing && sum_keys(key0, static_cast<int>(n))) continue;
-            if (!add_) clear_keys(key0, n);
+            if (!sum_keys(key0, n) && !add_) clear_keys(key0, key0 + n);
         }
         T factor = T(1);
         if constexpr (Score::linear) factor = score_.scale();
-        const tiles::columns depth = depth_columns(shape_, x_.dq.inner);
-        row_cursor<T> row(problem_, x_.dq, row0_);
-        for (std::ptrdiff_t r = 0; r < rows_; ++r, ++row) tiles::unpack_row<T>(*row, depth, &dq_[r * depth_stride_], factor, add_);
+        tiles::unpack_rows<T>(row_cursor<T>(*problem_, x_.dq, row0_), depth_columns(shape_, x_.dq.inner), dq_.data(), depth_stride_, rows_, &factor, 0, add_);
     }
 
 private:
-    tile_verdict verdict(std::ptrdiff_t row0, std::ptrdiff_t row1, std::ptrdiff_t key0, std::ptrdiff_t key1) const {
-        if constexpr (Score::masked) return score_.verdict(row0, row1, key0, key1);
-        else return tile_verdict::all;
+    /// While this cell is computed, memory brings the places of its gradients and the next cell's operands.
+    void expect(const cell& c, const cell* next) {
+        upcoming_.clear();
+        expect_rows<1>(c, x_.dq, depth_columns(shape_, x_.dq.inner));
+        expect_keys<1>(c, x_.dk, depth_columns(shape_, x_.dk.inner));
+        expect_keys<1>(c, x_.dv, value_columns(shape_, x_.dv.inner));
+        if (next) {
+            expect_rows<0>(*next, x_.q, depth_columns(shape_, x_.q.inner));
+            expect_rows<0>(*next, x_.d_out, value_columns(shape_, x_.d_out.inner));
+            expect_rows<0>(*next, x_.out, value_columns(shape_, x_.out.inner));
+            expect_keys<0>(*next, x_.k, depth_columns(shape_, x_.k.inner));
+            expect_keys<0>(*next, x_.v, value_columns(shape_, x_.v.inner));
+        }
+        // A part is asked for after each handful of scores and of their gradients.
+        upcoming_.share_out(2 * ((rows_ + tiles::tallest - 1) / tiles::tallest) * ((key1_ - key0_ + tiles::strip<T> - 1) / tiles::strip<T>));
+    }
+    template <int Write, class U> void expect_rows(const cell& c, const attention_operand<U>& x, const tiles::columns& inner) {
+        if (std::ptrdiff_t stride = 0; rows_are_even(*c.of, x, stride)) upcoming_.template add<Write>(*row_cursor<U>(*c.of, x, c.row0), stride, c.row1 - c.row0, inner);
+    }
+    template <int Write, class U> void expect_keys(const cell& c, const attention_operand<U>& x, const tiles::columns& inner) {
+        upcoming_.template add<Write>(c.of->base(x) + c.key0 * x.key, x.key, c.key1 - c.key0, inner);
     }
 
     /// q (times scale and log2(e) where f is linear), dout, D and the log-sum-exp to base 2.
@@ -73,94 +104,128 @@ private:
         constexpr int lanes = simd<T>::lanes;
         T factor = T(1);
         if constexpr (Score::linear) factor = score_.scale() * log2_e<T>;
-        rows_finite_ = tiles::pack_rows<T>({q_.data(), depth_stride_}, row_cursor<const T>(problem_, x_.q, row0_), rows_, depth_columns(shape_, x_.q.inner), factor);
-        rows_finite_ &= tiles::pack_rows<T>({d_out_.data(), value_stride_}, row_cursor<const T>(problem_, x_.d_out, row0_), rows_, value_columns(shape_, x_.d_out.inner), T(1));
+        rows_finite_ = tiles::pack_rows<T>({q_.data(), depth_stride_}, row_cursor<const T>(*problem_, x_.q, row0_), rows_, depth_columns(shape_, x_.q.inner), factor);
+        rows_finite_ &= tiles::pack_rows<T>({d_out_.data(), value_stride_}, row_cursor<const T>(*problem_, x_.d_out, row0_), rows_, value_columns(shape_, x_.d_out.inner), T(1));
         const tiles::columns value = value_columns(shape_, x_.out.inner);
-        row_cursor<const T> out(problem_, x_.out, row0_), log_sum_exp(problem_, x_.log_sum_exp, row0_);
+        row_cursor<const T> out(*problem_, x_.out, row0_), log_sum_exp(*problem_, x_.log_sum_exp, row0_);
         T* copy = dv_.data();   // not in use yet, and wide enough for a row
         for (std::ptrdiff_t r = 0; r < rows_; ++r, ++out, ++log_sum_exp) {
-            tiles::pack_rows<T>({copy, value_stride_}, tiles::even_rows<T>{*out, 0}, 1, value, T(1));
+            tiles::pack_rows<T>({copy, value_stride_}, tiles::even_rows<const T>{*out, 0}, 1, value, T(1));
             simd<T> sum(T(0));
             for (std::ptrdiff_t c = 0; c < value_stride_; c += lanes) sum = fma(simd<T>::load(&d_out_[r * value_stride_ + c]), simd<T>::load(copy + c), sum);
-            mean_[r] = reduce_add(sum);
+            minus_mean_[r] = -reduce_add(sum);
             // A row that sees nothing: any finite number makes its weights exp2(-infinity) = 0. A NaN among the scores of
             // a row makes this one, and so exp2(-infinity - NaN) of its hidden keys.
-            log_[r] = **log_sum_exp == minus_infinity<T> ? T(0) : **log_sum_exp * log2_e<T>;
-            rows_finite_ &= std::isfinite(log_[r]);
+            minus_log_[r] = **log_sum_exp == minus_infinity<T> ? T(0) : -**log_sum_exp * log2_e<T>;
+            rows_finite_ &= std::isfinite(minus_log_[r]);
         }
     }
 
     bool pack_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
         const tiles::columns depth = depth_columns(shape_, x_.k.inner), value = value_columns(shape_, x_.v.inner);
-        const T *k = problem_.base(x_.k) + key0 * x_.k.key, *v = problem_.base(x_.v) + key0 * x_.v.key;
+        const T *k = problem_->base(x_.k) + key0 * x_.k.key, *v = problem_->base(x_.v) + key0 * x_.v.key;
         const T k_norm = tiles::pack_transposed<T>({k_across_.data(), score_stride}, k, n, x_.k.key, depth, T(1));
         const T v_norm = tiles::pack_transposed<T>({v_across_.data(), score_stride}, v, n, x_.v.key, value, T(1));
-        tiles::pack_rows<T>({k_.data(), depth_stride_}, tiles::even_rows<T>{k, x_.k.key}, n, depth, T(1));
+        tiles::pack_rows<T>({k_.data(), depth_stride_}, tiles::even_rows<const T>{k, x_.k.key}, n, depth, T(1));
         return std::isfinite(k_norm) && std::isfinite(v_norm);
     }
 
     /// dk and dv of a tile of keys, and what it adds to dq. False where no row sees any of it.
-    bool sum_keys(std::ptrdiff_t key0, int n) {
+    bool sum_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
         bool packed = false, finite = true;
         for (std::ptrdiff_t r = 0; r < rows_; r += backward_tile_rows) {
-            const std::ptrdiff_t height = std::min(backward_tile_rows, rows_ - r);
-            const tile_verdict seen = verdict(row0_ + r, row0_ + r + height, key0, key0 + n);
-            if (seen == tile_verdict::none) continue;
+            const part seen = visible(r, std::min(r + backward_tile_rows, rows_), key0, n);
+            if (seen.row0 == seen.row1) continue;
             if (!packed) {
                 finite = pack_keys(key0, n) && rows_finite_;
-                std::fill(dk_.begin(), dk_.end(), T(0));
-                std::fill(dv_.begin(), dv_.end(), T(0));
+                std::fill(dk_.begin(), dk_.begin() + n * depth_stride_, T(0));
+                std::fill(dv_.begin(), dv_.begin() + n * value_stride_, T(0));
                 packed = true;
             }
-            weigh(r, height, key0, n, seen, !finite);
-            if (finite) sum_tile(r, height, n);
-            else sum_visible(r, height, n);
+            if (seen.whole && finite && Score::linear && !drops()) weigh_whole(seen);
+            else weigh(seen, key0, !finite);
+            if (finite) sum_tile(seen);
+            else sum_visible(seen);
         }
         if (!packed) return false;
         T factor = T(1);
         if constexpr (Score::linear) factor = ln_2<T>;   // q was packed with scale * log2(e), of which dk wants scale
         const tiles::columns depth = depth_columns(shape_, x_.dk.inner), value = value_columns(shape_, x_.dv.inner);
-        T *dk = problem_.base(x_.dk) + key0 * x_.dk.key, *dv = problem_.base(x_.dv) + key0 * x_.dv.key;
-        for (std::ptrdiff_t j = 0; j < n; ++j, dk += x_.dk.key, dv += x_.dv.key) {
-            tiles::unpack_row<T>(dk, depth, &dk_[j * depth_stride_], factor, add_);
-            tiles::unpack_row<T>(dv, value, &dv_[j * value_stride_], T(1), add_);
-        }
+        T *dk = problem_->base(x_.dk) + key0 * x_.dk.key, *dv = problem_->base(x_.dv) + key0 * x_.dv.key;
+        const T one(1);
+        tiles::unpack_rows<T>(tiles::even_rows<T>{dk, x_.dk.key}, depth, dk_.data(), depth_stride_, n, &factor, 0, add_);
+        tiles::unpack_rows<T>(tiles::even_rows<T>{dv, x_.dv.key}, value, dv_.data(), value_stride_, n, &one, 0, add_);
         return true;
     }
 
-    /// The tile's weights and dx (less the factor scale where f is linear).
-    void weigh(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0, int n, tile_verdict seen, bool selecting) {
-        tiles::multiply<tiles::onto::nothing, T>({&q_[r * depth_stride_], depth_stride_, 1}, {k_across_.data(), score_stride}, shape_.depth,
-                                                 {weights_.data(), score_stride}, height, n);
-        tiles::multiply<tiles::onto::nothing, T>({&d_out_[r * value_stride_], value_stride_, 1}, {v_across_.data(), score_stride}, values_,
-                                                 {d_scores_.data(), score_stride}, height, n);
+    /// Rows of the block and keys of the tile, counted from the beginning of either.
+    struct part { std::ptrdiff_t row0, row1, first, last; bool whole; };
+
+    /// The part of a tile that holds all its visible pairs.
+    part visible(std::ptrdiff_t row0, std::ptrdiff_t row1, std::ptrdiff_t key0, std::ptrdiff_t n) {
+        const auto ask = [&](std::ptrdiff_t a, std::ptrdiff_t b) { return verdict_of(score_, row0_ + a, row0_ + b, key0, key0 + n); };
+        const tile_verdict seen = ask(row0, row1);
+        if (seen == tile_verdict::none) return {0, 0, 0, 0, false};
+        if (seen == tile_verdict::all) return {row0, row1, 0, n, true};
+        while (row1 - row0 > group_rows && ask(row0, row0 + group_rows) == tile_verdict::none) row0 += group_rows;
+        while (row1 - row0 > group_rows && ask(row1 - group_rows, row1) == tile_verdict::none) row1 -= group_rows;
+        runs_.seek(score_, row0_ + row0, row0_ + row1, key0, key0 + n);
+        runs_.seek_rows(score_, row0_ + row0, row0_ + row1);
+        if (runs_.begin() == runs_.end()) return {0, 0, 0, 0, false};
+        return {row0, row1, runs_.begin()->first, (runs_.end() - 1)->last, runs_.end() - runs_.begin() == 1 && runs_.begin()->whole};
+    }
+
+    bool drops() const {
+        if constexpr (requires { score_.drops(); }) return score_.drops();
+        else return false;
+    }
+
+    tiles::left_operand<T> queries(const part& p) const { return {&q_[p.row0 * depth_stride_], depth_stride_, 1}; }
+    tiles::left_operand<T> d_out(const part& p) const { return {&d_out_[p.row0 * value_stride_], value_stride_, 1}; }
+
+    /// A part's weights and dx (less the factor scale), where f is linear and every pair visible.
+    void weigh_whole(const part& p) {
+        const auto meanwhile = [this] { upcoming_.part(); };
+        tiles::multiply<tiles::onto::row_powers, T>(queries(p), {k_across_.data(), score_stride}, shape_.depth, {weights_.data(), score_stride}, p.row1 - p.row0, p.first, p.last,
+                                                    {&minus_log_[p.row0], nullptr}, meanwhile);
+        tiles::multiply<tiles::onto::weighted, T>(d_out(p), {v_across_.data(), score_stride}, values_, {d_scores_.data(), score_stride}, p.row1 - p.row0, p.first, p.last,
+                                                  {&minus_mean_[p.row0], weights_.data()}, meanwhile);
+    }
+
+    /// The same of any part.
+    void weigh(const part& p, std::ptrdiff_t tile_key0, bool selecting) {
+        const std::ptrdiff_t height = p.row1 - p.row0, key0 = tile_key0 + p.first;
+        const int n = static_cast<int>(p.last - p.first);
+        tiles::multiply<tiles::onto::nothing, T>(queries(p), {k_across_.data(), score_stride}, shape_.depth, {weights_.data(), score_stride}, height, p.first, p.last);
+        tiles::multiply<tiles::onto::nothing, T>(d_out(p), {v_across_.data(), score_stride}, values_, {d_scores_.data(), score_stride}, height, p.first, p.last);
         T slope[score_stride];
         for (std::ptrdiff_t i = 0; i < height; ++i) {
-            T *s = &weights_[i * score_stride], *d = &d_scores_[i * score_stride];
+            const std::ptrdiff_t row = row0_ + p.row0 + i;
+            T *s = &weights_[i * score_stride + p.first], *d = &d_scores_[i * score_stride + p.first];
             if constexpr (!Score::linear) {
-                score_.derivative(row0_ + r + i, key0, s, slope, n);
-                score_.value(row0_ + r + i, key0, s, n);
+                score_.derivative(row, key0, s, slope, n);
+                score_.value(row, key0, s, n);
             }
             if constexpr (Score::masked)
-                if (seen == tile_verdict::some) score_.mask(row0_ + r + i, key0, s, n);
-            const T* const factors = drop_factors(score_, row0_ + r + i, key0, factors_, n);
+                if (!p.whole) score_.mask(row, key0, s, n);
+            const T* const factors = drop_factors(score_, row, key0, factors_, n);
             for (int j = 0; factors && j < n; j += simd<T>::lanes) (simd<T>::load(d + j) * simd<T>::load(factors + j)).store(d + j);
-            if (selecting) weigh_row<true>(s, d, slope, log_[r + i], mean_[r + i], n);
-            else weigh_row<false>(s, d, slope, log_[r + i], mean_[r + i], n);
+            if (selecting) weigh_row<true>(s, d, slope, minus_log_[p.row0 + i], minus_mean_[p.row0 + i], n);
+            else weigh_row<false>(s, d, slope, minus_log_[p.row0 + i], minus_mean_[p.row0 + i], n);
             if (factors) multiply_weights(s, factors, n);
         }
     }
 
-    template <bool Selecting> static void weigh_row(T* s, T* d, [[maybe_unused]] const T* slope, T log, T mean, int n) {
+    template <bool Selecting> static void weigh_row(T* s, T* d, [[maybe_unused]] const T* slope, T minus_log, T minus_mean, int n) {
         constexpr int lanes = simd<T>::lanes;
-        const simd<T> minus_log(-log), means(mean), zero(T(0));
+        const simd<T> minus_logs(minus_log), minus_means(minus_mean), zero(T(0));
         for (int j = 0; j < n; j += lanes) {
             const simd<T> score = simd<T>::load(s + j);
             const auto is_hidden = score == simd<T>(minus_infinity<T>);
             simd<T> weight, d_score;
-            if constexpr (Score::linear) weight = exp2(score + minus_log);
-            else weight = exp2(fma(score, simd<T>(log2_e<T>), minus_log));
-            d_score = weight * (simd<T>::load(d + j) - means);
+            if constexpr (Score::linear) weight = exp2(score + minus_logs);
+            else weight = exp2(fma(score, simd<T>(log2_e<T>), minus_logs));
+            d_score = weight * (simd<T>::load(d + j) + minus_means);
             if constexpr (!Score::linear) d_score *= simd<T>::load(slope + j);
             select(is_hidden, zero, d_score).store(d + j);
             if constexpr (Selecting) select(is_hidden, simd<T>(hidden), weight).store(s + j);
@@ -168,39 +233,46 @@ private:
         }
     }
 
-    void sum_tile(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n) {
-        tiles::multiply<tiles::onto::sum, T>({weights_.data(), 1, score_stride}, {&d_out_[r * value_stride_], value_stride_}, height,
-                                             {dv_.data(), value_stride_}, n, value_stride_);
-        tiles::multiply<tiles::onto::sum, T>({d_scores_.data(), 1, score_stride}, {&q_[r * depth_stride_], depth_stride_}, height,
-                                             {dk_.data(), depth_stride_}, n, depth_stride_);
-        tiles::multiply<tiles::onto::sum, T>({d_scores_.data(), score_stride, 1}, {k_.data(), depth_stride_}, n,
-                                             {&dq_[r * depth_stride_], depth_stride_}, height, depth_stride_);
+    void sum_tile(const part& p) {
+        const std::ptrdiff_t height = p.row1 - p.row0, n = p.last - p.first;
+        const T *const weights = weights_.data() + p.first, *const d_scores = d_scores_.data() + p.first;
+        tiles::multiply<tiles::onto::sum, T>({weights, 1, score_stride}, {&d_out_[p.row0 * value_stride_], value_stride_}, height, {&dv_[p.first * value_stride_], value_stride_},
+                                             n, 0, value_stride_);
+        tiles::multiply<tiles::onto::sum, T>({d_scores, 1, score_stride}, {&q_[p.row0 * depth_stride_], depth_stride_}, height, {&dk_[p.first * depth_stride_], depth_stride_},
+                                             n, 0, depth_stride_);
+        tiles::multiply<tiles::onto::sum, T>({d_scores, score_stride, 1}, {&k_[p.first * depth_stride_], depth_stride_}, n, {&dq_[p.row0 * depth_stride_], depth_stride_},
+                                             height, 0, depth_stride_);
     }
 
     /// The same where something is infinite or NaN: hidden pairs are left out, not multiplied by zero.
-    void sum_visible(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t n) {
+    void sum_visible(const part& p) {
         const auto add = [](T* to, T factor, const T* from, std::ptrdiff_t width) {
             for (std::ptrdiff_t c = 0; c < width; c += simd<T>::lanes)
                 fma(simd<T>(factor), simd<T>::load(from + c), simd<T>::load(to + c)).store(to + c);
         };
-        for (std::ptrdiff_t i = 0; i < height; ++i)
-            for (std::ptrdiff_t j = 0; j < n; ++j) {
-                const T weight = weights_[i * score_stride + j], d_score = d_scores_[i * score_stride + j];
+        for (std::ptrdiff_t i = p.row0; i < p.row1; ++i)
+            for (std::ptrdiff_t j = p.first; j < p.last; ++j) {
+                const T weight = weights_[(i - p.row0) * score_stride + j], d_score = d_scores_[(i - p.row0) * score_stride + j];
                 if (weight == hidden) continue;
-                add(&dv_[j * value_stride_], weight, &d_out_[(r + i) * value_stride_], value_stride_);
-                add(&dk_[j * depth_stride_], d_score, &q_[(r + i) * depth_stride_], depth_stride_);
-                add(&dq_[(r + i) * depth_stride_], d_score, &k_[j * depth_stride_], depth_stride_);
+                add(&dv_[j * value_stride_], weight, &d_out_[i * value_stride_], value_stride_);
+                add(&dk_[j * depth_stride_], d_score, &q_[i * depth_stride_], depth_stride_);
+                add(&dq_[i * depth_stride_], d_score, &k_[j * depth_stride_], depth_stride_);
             }
     }
 
-    void clear_keys(std::ptrdiff_t key0, std::ptrdiff_t n) {
-        const tiles::columns depth = depth_columns(shape_, x_.dk.inner), value = value_columns(shape_, x_.dv.inner);
-        std::fill(dk_.begin(), dk_.end(), T(0));
-        std::fill(dv_.begin(), dv_.end(), T(0));
-        for (std::ptrdiff_t j = 0; j < n; ++j) {
-            tiles::unpack_row<T>(problem_.base(x_.dk) + (key0 + j) * x_.dk.key, depth, dk_.data(), T(1), false);
-            tiles::unpack_row<T>(problem_.base(x_.dv) + (key0 + j) * x_.dv.key, value, dv_.data(), T(1), false);
-        }
+    /// dq of rows that see nothing, dk and dv of keys that nothing sees.
+    void clear_rows(std::ptrdiff_t row0, std::ptrdiff_t row1) {
+        if (row0 == row1) return;
+        const T zero(0);
+        std::fill(dq_.begin(), dq_.begin() + depth_stride_, zero);
+        tiles::unpack_rows<T>(row_cursor<T>(*problem_, x_.dq, row0), depth_columns(shape_, x_.dq.inner), dq_.data(), 0, row1 - row0, &zero, 0, false);
+    }
+    void clear_keys(std::ptrdiff_t key0, std::ptrdiff_t key1) {
+        const T zero(0);
+        std::fill(dk_.begin(), dk_.begin() + depth_stride_, zero);
+        std::fill(dv_.begin(), dv_.begin() + value_stride_, zero);
+        tiles::unpack_rows<T>(tiles::even_rows<T>{problem_->base(x_.dk) + key0 * x_.dk.key, x_.dk.key}, depth_columns(shape_, x_.dk.inner), dk_.data(), 0, key1 - key0, &zero, 0, false);
+        tiles::unpack_rows<T>(tiles::even_rows<T>{problem_->base(x_.dv) + key0 * x_.dv.key, x_.dv.key}, value_columns(shape_, x_.dv.inner), dv_.data(), 0, key1 - key0, &zero, 0, false);
     }
 
     static constexpr T hidden = hidden_weight<T>;
@@ -208,18 +280,21 @@ private:
 
     const attention_shape& shape_;
     const attention_backward_operands<T>& x_;
-    const Score& score_;
-    const problem& problem_;
-    std::ptrdiff_t row0_, rows_, key0_, key1_;
+    Score score_;
+    std::ptrdiff_t block_;
+    const problem* problem_ = nullptr;
+    std::ptrdiff_t row0_ = 0, rows_ = 0, key0_ = 0, key1_ = 0;
     bool add_ = false, rows_finite_ = true;
+    visible_runs<backward_tile_keys> runs_;
+    upcoming upcoming_;
     T factors_[static_cast<std::size_t>(backward_tile_keys + simd<T>::lanes)];
 
     std::ptrdiff_t values_ = shape_.value[0] * shape_.value[1];
     std::ptrdiff_t depth_stride_ = tiles::whole_registers<T>(shape_.depth);
     std::ptrdiff_t value_stride_ = tiles::whole_registers<T>(values_);
     template <class Size> static std::size_t room(Size n) { return static_cast<std::size_t>(n); }
-    scratch<T> q_{room(rows_ * depth_stride_)}, d_out_{room(rows_ * value_stride_)}, dq_{room(rows_ * depth_stride_)};
-    scratch<T> mean_{room(rows_)}, log_{room(rows_)};
+    scratch<T> q_{room(block_ * depth_stride_)}, d_out_{room(block_ * value_stride_)}, dq_{room(block_ * depth_stride_)};
+    scratch<T> minus_mean_{room(block_)}, minus_log_{room(block_)};
     scratch<T> k_{room(backward_tile_keys * depth_stride_)};
     scratch<T> k_across_{room(shape_.depth * score_stride)}, v_across_{room(values_ * score_stride)};
     scratch<T> dk_{room(backward_tile_keys * depth_stride_)}, dv_{room(backward_tile_keys * value_stride_)};
@@ -246,21 +321,20 @@ void attention_backward(const attention_shape& shape, const attention_backward_o
     using namespace attention_detail;
     const std::ptrdiff_t size = backward_block<T>(shape);
     const blocks work(shape, size, true);
-    const double widths = static_cast<double>(shape.depth + shape.value[0] * shape.value[1]);
-    const double cost = 5.0 * static_cast<double>(size) * std::min(static_cast<double>(size), mean_keys(shape)) * widths;
+    const double operations = 5.0 * static_cast<double>(shape.depth + shape.value[0] * shape.value[1]);
     const std::ptrdiff_t phases = work.count() > 0 ? work.most() : 0;
     for (std::ptrdiff_t phase = 0; phase < phases; ++phase)
-        parallel_for(work.count(), cost, [&](std::ptrdiff_t number) {
-            problem p;
-            std::ptrdiff_t b;
-            if (!work.find(number, p, b)) return;
-            const std::ptrdiff_t n = (std::max(p.rows, p.keys) + size - 1) / size;
-            if (phase >= n) return;
-            const std::ptrdiff_t row0 = (b + phase) % n * size, key0 = b * size;
-            Score policy = score;
-            policy.seek(p.index);
-            backward_cell<T, Score>(shape, x, policy, p, std::min(row0, p.rows), std::min(row0 + size, p.rows), std::min(key0, p.keys),
-                                    std::min(key0 + size, p.keys)).run(phase == 0);
+        share_among_threads(work, operations / static_cast<double>(phases), [&](std::ptrdiff_t number, std::ptrdiff_t end, std::ptrdiff_t after) {
+            backward_worker<T, Score> worker(shape, x, score, size);
+            const auto cell_of = [&](const problem& p, std::ptrdiff_t b) {
+                const std::ptrdiff_t n = (std::max(p.rows, p.keys) + size - 1) / size, row0 = (b + phase) % n * size, key0 = b * size;
+                return cell{&p, std::min(row0, p.rows), std::min(row0 + size, p.rows), std::min(key0, p.keys), std::min(key0 + size, p.keys)};
+            };
+            work.each(number, end, after, [&](const problem& p, std::ptrdiff_t b, const problem* next, std::ptrdiff_t next_b) {
+                if (phase >= (std::max(p.rows, p.keys) + size - 1) / size) return;
+                const cell then = next ? cell_of(*next, next_b) : cell{};
+                worker.run(cell_of(p, b), phase == 0, next ? &then : nullptr);
+            });
         });
 }
 

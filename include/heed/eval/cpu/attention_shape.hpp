@@ -1,4 +1,4 @@
-/// The sizes and strides of an attention, and how its work is cut into pieces that threads can take.
+/// The sizes and strides of an attention, and where the rows of one of its problems lie.
 ///
 ///     score[i, j] = f(sum_d q[i, d] k[j, d])    weight = softmax_j(score)    out[i, c] = sum_j weight[i, j] v[j, c]
 ///
@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "attention_tiles.hpp"
+#include "attention_pack.hpp"
 
 namespace heed::inline HEED_TARGET::cpu {
 
@@ -26,8 +26,8 @@ struct attention_shape {
 
     /// Ragged: the batch axis that counts sequences of their own lengths, or -1. Sequence s has the rows
     /// query_offsets[s] to query_offsets[s + 1] of row axis 0 and the keys key_offsets[s] to key_offsets[s + 1]; both
-    /// arrays have batch[segment_axis] + 1 entries that do not fall. row[0] and key are then not read, nor is any
-    /// operand's stride along that batch axis.
+    /// arrays have batch[segment_axis] + 1 entries that do not fall. row[0] and key are then not read, and the operands'
+    /// strides along that batch axis are 0.
     int segment_axis = -1;
     const std::ptrdiff_t* query_offsets = nullptr;
     const std::ptrdiff_t* key_offsets = nullptr;
@@ -46,9 +46,6 @@ template <class T> struct attention_operand {
 
     explicit operator bool() const { return data != nullptr; }
 };
-
-/// What a score policy knows of a rectangle of rows and keys: every pair hidden, some, or every pair visible.
-enum class tile_verdict { none, some, all };
 
 namespace attention_detail {
 
@@ -115,104 +112,6 @@ template <class T> bool rows_are_even(const problem& p, const attention_operand<
     }
     return true;
 }
-
-/// Keys of a problem, on average.
-inline double mean_keys(const attention_shape& s) {
-    if (s.segment_axis < 0) return static_cast<double>(s.key);
-    const std::ptrdiff_t segments = s.batch[s.segment_axis];
-    return segments > 0 ? static_cast<double>(s.key_offsets[segments] - s.key_offsets[0]) / static_cast<double>(segments) : 0;
-}
-
-/// The problems of a shape cut into blocks of rows, or of rows and keys, of one size. Blocks are numbered without a
-/// table: a sequence's numbers begin at (rows before it) / block + (keys before it) / block + its own number, which leaves
-/// at least as many numbers as it has blocks; the numbers left over are empty.
-class blocks {
-public:
-    blocks(const attention_shape& s, std::ptrdiff_t block, bool by_key_too) : shape_(s), block_(block), by_key_too_(by_key_too) {
-        for (int a = 0; a < attention_shape::batch_axes; ++a)
-            if (a != s.segment_axis) others_ *= s.batch[a];
-        inner_rows_ = s.row[1] * s.row[2];
-        if (ragged()) {
-            const std::ptrdiff_t segments = s.batch[s.segment_axis];
-            slots_ = segments > 0 ? first_slot(segments) - first_slot(0) : 0;
-        } else {
-            slots_ = block_count(s.row[0] * inner_rows_, s.key);
-        }
-    }
-
-    /// Numbers in all, empty ones included.
-    std::ptrdiff_t count() const { return others_ * slots_; }
-
-    /// How many problems there are.
-    std::ptrdiff_t problems() const { return others_ * (ragged() ? shape_.batch[shape_.segment_axis] : 1); }
-
-    /// How many blocks the largest problem has.
-    std::ptrdiff_t most() const {
-        if (!ragged()) return slots_;
-        std::ptrdiff_t most = 0;
-        for (std::ptrdiff_t s = 0; s < shape_.batch[shape_.segment_axis]; ++s) most = std::max(most, blocks_of_segment(s));
-        return most;
-    }
-
-    /// The problem and the block within it of a number; false where the number is empty. Neighbouring numbers are
-    /// different problems, and later blocks come first: those are the long ones under a causal mask.
-    bool find(std::ptrdiff_t number, problem& p, std::ptrdiff_t& block) const {
-        const attention_shape& s = shape_;
-        std::ptrdiff_t slot = slots_ - 1 - number / others_, segment = 0;
-        p.first_row = p.first_key = 0;
-        std::ptrdiff_t length = s.row[0];
-        p.keys = s.key;
-        if (ragged()) {
-            slot += first_slot(0);
-            std::ptrdiff_t last = s.batch[s.segment_axis];   // the sequence is in [segment, last)
-            while (last - segment > 1) {
-                const std::ptrdiff_t middle = segment + (last - segment) / 2;
-                (first_slot(middle) <= slot ? segment : last) = middle;
-            }
-            slot -= first_slot(segment);
-            p.first_row = s.query_offsets[segment];
-            p.first_key = s.key_offsets[segment];
-            length = s.query_offsets[segment + 1] - p.first_row;
-            p.keys = s.key_offsets[segment + 1] - p.first_key;
-        }
-        p.row_sizes[0] = length;
-        p.row_sizes[1] = s.row[1];
-        p.row_sizes[2] = s.row[2];
-        p.rows = length * inner_rows_;
-        std::ptrdiff_t other = number % others_;
-        for (int a = attention_shape::batch_axes - 1; a >= 0; --a) {
-            if (a == s.segment_axis) {
-                p.index[a] = segment;
-            } else {
-                p.index[a] = other % s.batch[a];
-                other /= s.batch[a];
-            }
-        }
-        block = slot;
-        return block < block_count(p.rows, p.keys);
-    }
-
-private:
-    bool ragged() const { return shape_.segment_axis >= 0; }
-
-    std::ptrdiff_t block_count(std::ptrdiff_t rows, std::ptrdiff_t keys) const {
-        return ((by_key_too_ ? std::max(rows, keys) : rows) + block_ - 1) / block_;
-    }
-
-    std::ptrdiff_t blocks_of_segment(std::ptrdiff_t s) const {
-        return block_count((shape_.query_offsets[s + 1] - shape_.query_offsets[s]) * inner_rows_, shape_.key_offsets[s + 1] - shape_.key_offsets[s]);
-    }
-
-    std::ptrdiff_t first_slot(std::ptrdiff_t segment) const {
-        const std::ptrdiff_t by_rows = shape_.query_offsets[segment] * inner_rows_ / block_ + segment;
-        return by_key_too_ ? by_rows + shape_.key_offsets[segment] / block_ : by_rows;
-    }
-
-    const attention_shape& shape_;
-    std::ptrdiff_t block_;
-    bool by_key_too_;
-    std::ptrdiff_t others_ = 1, inner_rows_ = 1, slots_ = 0;
-};
 
 }  // namespace attention_detail
 

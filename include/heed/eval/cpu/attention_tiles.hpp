@@ -1,14 +1,10 @@
-/// What attention does with tiles of numbers in the cache: multiply two, and pack one out of a strided tensor.
+/// Products of tiles of numbers in the cache, and what attention makes of them while they are in registers.
 ///
-/// A tile is row-major, its rows `stride` elements apart and padded with zeros to whole registers, so that no loop over
-/// columns has a tail. Packing also watches for infinities and NaN: a weight of zero does not silence those.
+/// A tile is row-major, its rows `stride` elements apart and padded with zeros to whole registers.
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
-#include <limits>
-#include <utility>
 
 #include "simd.hpp"
 
@@ -24,29 +20,39 @@ template <class T> constexpr std::ptrdiff_t whole_registers(std::ptrdiff_t n) {
     return (n + simd<T>::lanes - 1) / simd<T>::lanes * simd<T>::lanes;
 }
 
+/// Columns that the registers of a product hold side by side.
+template <class T> inline constexpr std::ptrdiff_t strip = widest * simd<T>::lanes;
+
 /// The left operand, read one number at a time: element (row, step) lies at data[row * row_stride + step * step_stride],
 /// so a transposed tile costs no more than an upright one.
 template <class T> struct left_operand { const T* data; std::ptrdiff_t row_stride, step_stride; };
 
-/// A tile: as the right operand, row `step`; as the product, row `row`.
-template <class T> struct tile { T* data; std::ptrdiff_t stride; };
+/// A tile: as the right operand, row `step`; as the product, row `row`. Right operands may be cut into strips, each of
+/// which lies for itself: `next_strip` is the distance from one to the next (0: they are one tile, side by side).
+template <class T> struct tile { T* data; std::ptrdiff_t stride, next_strip = 0; };
 
-enum class onto { nothing, sum, scaled_sum };
+/// What becomes of a product p = a b:
+///     nothing       c = p
+///     sum           c += p
+///     powers        c = 2^(p + start[column]); these are added to with[row], lane by lane and register by register
+///     row_powers    c = 2^(p + start[row])
+///     weighted      c = (p + start[row]) with[row, column]
+enum class onto { nothing, sum, powers, row_powers, weighted };
 
-/// c = a b, c += a b, or c = factor[row] * c + a b, for Rows rows and Vectors registers across. (Its operands come one by
-/// one: structures would be passed in memory, and read before they have arrived there, at 70 cycles a call.)
-template <int Rows, int Vectors, onto Former, class T>
+/// A product of Rows rows and Vectors registers across. (Its operands come one by one: structures would be passed in memory,
+/// and read before they have arrived there, at 70 cycles a call.)
+template <int Rows, int Vectors, onto Form, class T>
 [[gnu::noinline]] void multiply_registers(const T* a, std::ptrdiff_t a_row, std::ptrdiff_t a_step, const T* b, std::ptrdiff_t b_step,
-                                          std::ptrdiff_t steps, T* c, std::ptrdiff_t c_row, const T* factor) {
+                                          std::ptrdiff_t steps, T* c, std::ptrdiff_t c_row, const T* start, T* with) {
     constexpr int lanes = simd<T>::lanes;
     simd<T> sum[Rows][Vectors];
 #pragma GCC unroll 12
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
-            if constexpr (Former == onto::nothing) sum[r][v] = simd<T>(T(0));
-            else sum[r][v] = simd<T>::load(c + r * c_row + v * lanes);
-            if constexpr (Former == onto::scaled_sum) sum[r][v] *= simd<T>(factor[r]);
+            if constexpr (Form == onto::sum) sum[r][v] = simd<T>::load(c + r * c_row + v * lanes);
+            else if constexpr (Form == onto::powers) sum[r][v] = simd<T>::load(start + v * lanes);
+            else sum[r][v] = simd<T>(T(0));
         }
     for (std::ptrdiff_t step = 0; step < steps; ++step) {
         simd<T> right[Vectors];
@@ -62,275 +68,69 @@ template <int Rows, int Vectors, onto Former, class T>
         b += b_step;
     }
 #pragma GCC unroll 12
-    for (int r = 0; r < Rows; ++r)
+    for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) sum[r][v].store(c + r * c_row + v * lanes);
+        for (int v = 0; v < Vectors; ++v) {
+            if constexpr (Form == onto::powers) sum[r][v] = exp2_of_moderate(sum[r][v]);
+            if constexpr (Form == onto::row_powers) sum[r][v] = exp2(sum[r][v] + simd<T>(start[r]));
+            if constexpr (Form == onto::weighted) sum[r][v] = (sum[r][v] + simd<T>(start[r])) * simd<T>::load(with + r * c_row + v * lanes);
+            sum[r][v].store(c + r * c_row + v * lanes);
+        }
+        if constexpr (Form == onto::powers) {
+            simd<T> powers = simd<T>::load(with + r * lanes);
+#pragma GCC unroll 4
+            for (int v = 0; v < Vectors; ++v) powers += sum[r][v];
+            powers.store(with + r * lanes);
+        }
+    }
 }
 
-template <int Vectors, onto Former, class T>
-void multiply_strip(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, std::ptrdiff_t rows, const T* factor) {
+/// A strip of the product, or as many registers of one as `Vectors` says.
+template <int Vectors, onto Form, class T, class Meanwhile>
+void multiply_strip(left_operand<T> a, const T* b, std::ptrdiff_t b_stride, std::ptrdiff_t steps, T* c, std::ptrdiff_t c_stride, std::ptrdiff_t rows, const T* start, T* with, Meanwhile& meanwhile) {
     const auto take = [&]<int Rows>(std::integral_constant<int, Rows>) {
         for (; rows >= Rows; rows -= Rows) {
-            multiply_registers<Rows, Vectors, Former, T>(a.data, a.row_stride, a.step_stride, b.data, b.stride, steps, c.data, c.stride, factor);
+            multiply_registers<Rows, Vectors, Form, T>(a.data, a.row_stride, a.step_stride, b, b_stride, steps, c, c_stride, start, with);
+            meanwhile();
             a.data += Rows * a.row_stride;
-            c.data += Rows * c.stride;
-            if constexpr (Former == onto::scaled_sum) factor += Rows;
+            c += Rows * c_stride;
+            if constexpr (Form == onto::powers) with += Rows * simd<T>::lanes;
+            if constexpr (Form == onto::row_powers || Form == onto::weighted) start += Rows;
+            if constexpr (Form == onto::weighted) with += Rows * c_stride;
         }
     };
     if constexpr (Vectors <= widest / 2) take(std::integral_constant<int, 2 * tallest>{});
     take(std::integral_constant<int, tallest>{});
+    take(std::integral_constant<int, 4>{});
     take(std::integral_constant<int, 2>{});
     take(std::integral_constant<int, 1>{});
 }
 
-/// c {rows, columns} = a {rows, steps} b {steps, columns}, onto what stood there as Former says. Columns are rounded up to
-/// whole registers. Every element is summed over the steps in their order, so tiling changes no bit of it.
-template <onto Former, class T>
-void multiply(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, std::ptrdiff_t rows, std::ptrdiff_t columns,
-              const T* factor = nullptr) {
-    constexpr int lanes = simd<T>::lanes;
-    std::ptrdiff_t vectors = (columns + lanes - 1) / lanes;
-    const auto take = [&]<int Vectors>(std::integral_constant<int, Vectors>) {
-        for (; vectors >= Vectors; vectors -= Vectors) {
-            multiply_strip<Vectors, Former, T>(a, b, steps, c, rows, factor);
-            b.data += Vectors * lanes;
-            c.data += Vectors * lanes;
+/// What a product is told beside its operands, as its form asks.
+template <class T> struct aside { const T* start = nullptr; T* with = nullptr; };
+
+/// Columns first to last of c {rows, columns} = a {rows, steps} b {steps, columns}, in the form that Form says; `first` is a
+/// whole number of registers, `last` is rounded up to one. Every element is summed over the steps in their order, so tiling
+/// changes no bit of it. `meanwhile` is called after each handful of rows and registers.
+template <onto Form, class T, class Meanwhile = void (*)()>
+void multiply(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, std::ptrdiff_t rows, std::ptrdiff_t first, std::ptrdiff_t last,
+              aside<T> beside = {}, Meanwhile meanwhile = [] {}) {
+    constexpr std::ptrdiff_t lanes = simd<T>::lanes;
+    const std::ptrdiff_t next_strip = b.next_strip == 0 ? strip<T> : b.next_strip;
+    for (std::ptrdiff_t column = first; column < last;) {
+        const std::ptrdiff_t within = column % strip<T>, vectors = std::min(widest - within / lanes, (last - column + lanes - 1) / lanes);
+        const T* const right = b.data + column / strip<T> * next_strip + within;
+        const auto take = [&]<int Vectors>(std::integral_constant<int, Vectors>) {
+            multiply_strip<Vectors, Form, T>(a, right, b.stride, steps, c.data + column, c.stride, rows,
+                                             Form == onto::powers ? beside.start + column : beside.start, Form == onto::weighted ? beside.with + column : beside.with, meanwhile);
+        };
+        if constexpr (widest == 4) {
+            if (vectors == 4) take(std::integral_constant<int, 4>{});
+            if (vectors == 3) take(std::integral_constant<int, 3>{});
         }
-    };
-    if constexpr (widest == 4) {
-        take(std::integral_constant<int, 4>{});
-        take(std::integral_constant<int, 3>{});
-    }
-    take(std::integral_constant<int, 2>{});
-    take(std::integral_constant<int, 1>{});
-}
-
-/// The inner axes of an operand, taken as one: column c lies at (c / size) * outer_stride + (c % size) * stride.
-struct columns {
-    std::ptrdiff_t outer = 1, size = 1;
-    std::ptrdiff_t outer_stride = 0, stride = 1;
-
-    std::ptrdiff_t count() const { return outer * size; }
-};
-
-/// Notes whether anything that it saw is infinite or NaN: x * 0 is then NaN, and stays it.
-template <class T> class watch {
-public:
-    HEED_INLINE void see(simd<T> x) { sum_ = fma(x, simd<T>(T(0)), sum_); }
-    HEED_INLINE void see(T x) { rest_ += x * T(0); }
-    bool all_finite() const { return reduce_add(sum_) + rest_ == T(0); }
-
-private:
-    simd<T> sum_ = simd<T>(T(0));
-    T rest_ = T(0);
-};
-
-/// Asks for one row of a tensor to be brought near, to read or to write it.
-template <int Write, class T> HEED_INLINE void prefetch_row(const T* row, const columns& inner) {
-    if (inner.stride != 1) return;
-    for (std::ptrdiff_t o = 0; o < inner.outer; ++o)
-        for (std::ptrdiff_t i = 0; i < inner.size; i += 64 / static_cast<std::ptrdiff_t>(sizeof(T)))
-            __builtin_prefetch(row + o * inner.outer_stride + i, Write);
-}
-
-/// Rows at equal distances, as something to walk over.
-template <class T> struct even_rows {
-    const T* row;
-    std::ptrdiff_t stride;
-
-    const T* operator*() const { return row; }
-    even_rows& operator++() {
-        row += stride;
-        return *this;
-    }
-};
-
-/// Row r of `to` = factor * the r-th row that `from` walks over, zeros up to whole registers. True if all was finite.
-template <class T, class Walk> bool pack_rows(tile<T> to, Walk from, std::ptrdiff_t rows, const columns& inner, T factor) {
-    constexpr int lanes = simd<T>::lanes;
-    const simd<T> factors(factor);
-    const std::ptrdiff_t count = inner.count(), whole = inner.size / lanes * lanes, padded = whole_registers<T>(count);
-    const int rest = static_cast<int>(inner.size - whole);
-    watch<T> seen, seen_too;   // two, since each addition waits for the one before
-    if (inner.outer == 1 && inner.stride == 1 && rest == 0) {
-        for (std::ptrdiff_t r = 0; r < rows; ++r, ++from, to.data += to.stride) {
-            const T* row = *from;
-            std::ptrdiff_t i = 0;
-            for (; i + 2 * lanes <= whole; i += 2 * lanes) {
-                const simd<T> x = simd<T>::load(row + i), y = simd<T>::load(row + i + lanes);
-                seen.see(x);
-                seen_too.see(y);
-                (x * factors).store(to.data + i);
-                (y * factors).store(to.data + i + lanes);
-            }
-            if (i < whole) {
-                const simd<T> x = simd<T>::load(row + i);
-                seen.see(x);
-                (x * factors).store(to.data + i);
-            }
-        }
-        return seen.all_finite() && seen_too.all_finite();
-    }
-    for (std::ptrdiff_t r = 0; r < rows; ++r, ++from, to.data += to.stride) {
-        T* place = to.data;
-        for (std::ptrdiff_t o = 0; o < inner.outer; ++o, place += inner.size) {
-            const T* row = *from + o * inner.outer_stride;
-            if (inner.stride == 1) {
-                for (std::ptrdiff_t i = 0; i < whole; i += lanes) {
-                    const simd<T> x = simd<T>::load(row + i);
-                    seen.see(x);
-                    (x * factors).store(place + i);
-                }
-                if (rest > 0) {
-                    const simd<T> x = simd<T>::load(row + whole, rest);
-                    seen.see(x);
-                    (x * factors).store(place + whole, rest);
-                }
-            } else {
-                for (std::ptrdiff_t i = 0; i < inner.size; ++i) {
-                    const T x = row[i * inner.stride];
-                    seen.see(x);
-                    place[i] = x * factor;
-                }
-            }
-        }
-        for (std::ptrdiff_t c = count; c < padded; ++c) to.data[c] = T(0);
-    }
-    return seen.all_finite();
-}
-
-/// A register in which every other block of `Width` lanes is exchanged: the off-diagonal blocks of two rows.
-template <class T, int Width, bool Upper, std::size_t... Lane>
-HEED_INLINE simd<T> exchanged(simd<T> a, simd<T> b, std::index_sequence<Lane...>) {
-    constexpr int lanes = simd<T>::lanes;
-    typedef T plain [[gnu::vector_size(sizeof(T) * lanes)]];
-    // Lane l of the upper row takes from b's lower block where l lies in the second block; of the lower row, the mirror.
-    return native::cast_bits<native::vector<T>>(__builtin_shufflevector(
-        native::cast_bits<plain>(a.value), native::cast_bits<plain>(b.value),
-        static_cast<int>(Upper ? ((Lane & Width) ? Lane - Width + lanes : Lane) : ((Lane & Width) ? Lane + lanes : Lane + Width))...));
-}
-
-/// Transposes a square of registers: blocks of half the width are exchanged, then of a quarter, down to single lanes.
-template <int Width, class T> HEED_INLINE void transpose(simd<T> (&row)[simd<T>::lanes]) {
-    if constexpr (Width > 0) {
-        constexpr std::make_index_sequence<simd<T>::lanes> every{};
-#pragma GCC unroll 16
-        for (int i = 0; i < simd<T>::lanes; ++i)
-            if ((i & Width) == 0) {
-                const simd<T> a = row[i], b = row[i + Width];
-                row[i] = exchanged<T, Width, true>(a, b, every);
-                row[i + Width] = exchanged<T, Width, false>(a, b, every);
-            }
-        transpose<Width / 2, T>(row);
-    }
-}
-
-/// The sums over the lanes of as many registers as one has lanes, as one register: each round folds pairs of registers
-/// into one, with halves of half the width. Every sum is of the same tree, wherever its register stands.
-template <class T, int Width = simd<T>::lanes / 2> HEED_INLINE simd<T> sums(simd<T> (&row)[simd<T>::lanes]) {
-    if constexpr (Width > 0) {
-        constexpr std::make_index_sequence<simd<T>::lanes> every{};
-#pragma GCC unroll 16
-        for (int i = 0; i < Width; ++i)
-            row[i] = exchanged<T, Width, true>(row[i], row[i + Width], every) + exchanged<T, Width, false>(row[i], row[i + Width], every);
-        return sums<T, Width / 2>(row);
-    }
-    return row[0];
-}
-
-/// to {column, row} = factor * from {row, column}, both squares of as many numbers a side as a register has lanes. Adds
-/// the squares of each row to norms.
-template <class T> HEED_INLINE void transpose_square(T* to, std::ptrdiff_t to_stride, const T* from, std::ptrdiff_t from_stride, simd<T> factor, simd<T>& norms) {
-    constexpr int lanes = simd<T>::lanes;
-    simd<T> square[lanes], sums[2] = {norms, simd<T>(T(0))};
-#pragma GCC unroll 16
-    for (int k = 0; k < lanes; ++k) square[k] = simd<T>::load(from + k * from_stride);
-    transpose<lanes / 2, T>(square);
-#pragma GCC unroll 16
-    for (int k = 0; k < lanes; ++k) {
-        const simd<T> x = square[k] * factor;
-        sums[k % 2] = fma(x, x, sums[k % 2]);
-        x.store(to + k * to_stride);
-    }
-    norms = sums[0] + sums[1];
-}
-
-/// to {column, row}: `rows` rows of a tensor, `row_stride` apart, times factor, become columns; zeros up to whole
-/// registers. Returns the greatest |row|^2 as packed, or infinity if anything is infinite, NaN or too large to be squared.
-template <class T>
-T pack_transposed(tile<T> to, const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, const columns& inner, T factor) {
-    constexpr int lanes = simd<T>::lanes;
-    const simd<T> factors(factor);
-    simd<T> greatest(T(0)), all(T(0));
-    for (std::ptrdiff_t r = 0; r < rows; r += lanes) {
-        const int height = static_cast<int>(std::min<std::ptrdiff_t>(lanes, rows - r));
-        simd<T> norms(T(0));
-        for (std::ptrdiff_t o = 0; o < inner.outer; ++o)
-            for (std::ptrdiff_t i = 0; i < inner.size; i += lanes) {
-                const int width = static_cast<int>(std::min<std::ptrdiff_t>(lanes, inner.size - i));
-                const T* block = from + r * row_stride + o * inner.outer_stride + i * inner.stride;
-                T* target = to.data + (o * inner.size + i) * to.stride + r;
-                if (height == lanes && width == lanes && inner.stride == 1) {
-                    transpose_square<T>(target, to.stride, block, row_stride, factors, norms);
-                } else {   // an edge, or scattered numbers: by way of a square of its own
-                    T gathered[lanes * lanes] = {}, turned[lanes * lanes];
-                    for (int k = 0; k < height; ++k)
-                        for (int l = 0; l < width; ++l) gathered[k * lanes + l] = block[k * row_stride + l * inner.stride];
-                    transpose_square<T>(turned, lanes, gathered, lanes, factors, norms);
-                    for (int l = 0; l < width; ++l) simd<T>::load(turned + l * lanes).store(target + l * to.stride);
-                }
-            }
-        greatest = max(greatest, norms);
-        all += norms;
-    }
-    return reduce_add(all) < std::numeric_limits<T>::infinity() ? reduce_max(greatest) : std::numeric_limits<T>::infinity();
-}
-
-/// The greatest |row|^2, or infinity, as above.
-template <class T> T greatest_norm(const T* from, std::ptrdiff_t rows, std::ptrdiff_t row_stride, std::ptrdiff_t width) {
-    constexpr int lanes = simd<T>::lanes;
-    simd<T> greatest(T(0)), all(T(0));
-    for (std::ptrdiff_t r = 0; r < rows; r += lanes) {
-        simd<T> squares[lanes];
-        for (int k = 0; k < lanes; ++k) {
-            simd<T> sum(T(0));
-            if (r + k < rows)
-                for (std::ptrdiff_t i = 0; i < width; i += lanes) {
-                    const T* p = from + (r + k) * row_stride + i;
-                    const simd<T> x = width - i >= lanes ? simd<T>::load(p) : simd<T>::load(p, static_cast<int>(width - i));
-                    sum = fma(x, x, sum);
-                }
-            squares[k] = sum;
-        }
-        const simd<T> norms = sums<T>(squares);
-        greatest = max(greatest, norms);
-        all += norms;
-    }
-    return reduce_add(all) < std::numeric_limits<T>::infinity() ? reduce_max(greatest) : std::numeric_limits<T>::infinity();
-}
-
-/// One row of a tensor = factor * from, or += it.
-template <class T> void unpack_row(T* to, const columns& inner, const T* from, T factor, bool add) {
-    constexpr int lanes = simd<T>::lanes;
-    const simd<T> factors(factor);
-    for (std::ptrdiff_t o = 0; o < inner.outer; ++o, from += inner.size) {
-        T* row = to + o * inner.outer_stride;
-        std::ptrdiff_t i = 0;
-        if (inner.stride == 1) {
-            for (; i + lanes <= inner.size; i += lanes) {
-                const simd<T> x = simd<T>::load(from + i) * factors;
-                (add ? simd<T>::load(row + i) + x : x).store(row + i);
-            }
-            if (const int rest = static_cast<int>(inner.size - i); rest > 0) {
-                const simd<T> x = simd<T>::load(from + i, rest) * factors;
-                (add ? simd<T>::load(row + i, rest) + x : x).store(row + i, rest);
-            }
-        } else {
-            for (; i < inner.size; ++i) {
-                T& place = row[i * inner.stride];
-                place = add ? place + from[i] * factor : from[i] * factor;
-            }
-        }
+        if (vectors == 2) take(std::integral_constant<int, 2>{});
+        if (vectors == 1) take(std::integral_constant<int, 1>{});
+        column += vectors * lanes;
     }
 }
 

@@ -111,6 +111,16 @@ template <class T> HEED_INLINE simd<T> exp2(simd<T> x, simd<T> shift) {
 #endif
 }
 
+/// exp2(x), bit for bit, where the result is a normal number, and 0 where x is a finite number below -2 max_exponent.
+template <class T> HEED_INLINE simd<T> exp2_of_moderate(simd<T> x) {
+    const simd<T> n = round(x), fraction = detail::power_of_fraction(x - n);
+#if HEED_AVX512
+    return detail::scale(fraction, n);
+#else
+    return fraction * detail::power_of_two(max(simd<T>(static_cast<T>(-detail::layout<T>::bias)), n));
+#endif
+}
+
 /// e^x. With n the whole number next to x / ln 2, e^x = 2^n e^r and |r| <= ln(2) / 2.
 template <class T> HEED_INLINE simd<T> exp(simd<T> x) {
     constexpr T least = sizeof(T) == 4 ? -104 : -746, most = sizeof(T) == 4 ? 89 : 710;
