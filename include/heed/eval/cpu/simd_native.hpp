@@ -27,8 +27,8 @@
 #define HEED_AVX512 0
 #endif
 
-/// Whether one instruction adds two products of bf16 to a float.
-#if HEED_AVX512 && defined(__AVX512BF16__)
+/// Whether one instruction adds two products of bf16 to a float. The optimizer of clang 16 crashes on kernels of it.
+#if HEED_AVX512 && defined(__AVX512BF16__) && (!defined(__clang__) || __clang_major__ >= 19)
 #define HEED_BF16_PAIRS 1
 #else
 #define HEED_BF16_PAIRS 0
