@@ -109,19 +109,12 @@ private:
 };
 
 /// Packs every weight of the model: before one is served, so that no product packs it again. Training gains nothing, since
-/// an update forgets the packs.
-template <class Model>
+/// an update forgets the packs. `nn::pack<bf16>(model)` rounds the weights: products with them are of bf16, summed in float,
+/// where the machine does these faster than those of float.
+template <class... As, class Model>
 void pack(Model& model) {
     visit(model, [](std::string_view, auto& parameter) {
-        if constexpr (requires { parameter.pack(); }) parameter.pack();
-    });
-}
-/// The same with weights rounded: `nn::pack<bf16>(model)`. Products with them are of bf16, summed in float, where the machine
-/// does these faster than those of float.
-template <class As, class Model>
-void pack(Model& model) {
-    visit(model, [](std::string_view, auto& parameter) {
-        if constexpr (requires { parameter.template pack<As>(); }) parameter.template pack<As>();
+        if constexpr (requires { parameter.template pack<As...>(); }) parameter.template pack<As...>();
     });
 }
 

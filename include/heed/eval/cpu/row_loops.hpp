@@ -75,13 +75,6 @@ struct inner_loops {
     return n;
 }
 
-/// Whether neighbours along a lane slot are neighbours in every memory that has it.
-[[gnu::noinline]] inline bool is_dense(const lowered::walk* first, const lowered::walk* last, int lane) {
-    for (const lowered::walk* w = first; w != last; ++w)
-        if (w->has(lane) && w->stride && w->stride[lane] != 1) return false;
-    return true;
-}
-
 /// Two sums, which registers go to in turn, over `length` lanes of a tree from lane `first`.
 template <class C, class Op, class X>
 HEED_INLINE typename C::floating fold(const X& x, index first, index length, const void* reduced, typename C::floating sum) {

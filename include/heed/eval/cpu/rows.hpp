@@ -232,7 +232,7 @@ void rows(lowered::loops l, const Tree& tree, const lowered::target<T>& target) 
         if (l.within == Shape::lane || l.segment == Shape::lane) return row_programs::by_rows<lanes<F, Shape::last>, Shape::writes_inner, alone>(l, tree, target);
         row_programs::by_columns<lanes<F, Shape::lane, row_programs::chunk>, Shape::writes_inner>(l, tree, target);
     } else if constexpr (Tree::reduction_count == 0) {
-        row_programs::elementwise<lanes<F, Shape::lane, 1, true>>(l, tree, target, row_programs::is_dense(walks, last, Shape::lane));
+        row_programs::elementwise<lanes<F, Shape::lane, 1, true>>(l, tree, target, lowered::dense_along(Shape::lane, walks, last));
     } else {
         if constexpr (!alone)
             if (row_programs::rows_are_alike(l, walks, last, Shape::lane, Shape::writes_inner))
