@@ -4,13 +4,12 @@
 /// the rows are all other names of the scores. So grouped queries, cross-attention and ragged batches need nothing of their own.
 #pragma once
 
-#include <heed/eval/analyse.hpp>
 #include <heed/eval/attention_call.hpp>
+#include <heed/eval/temporaries.hpp>
 
 namespace heed::inline HEED_TARGET::detail {
 
 // Of plan.hpp.
-template <class T, class Exec, class Node, class Names> auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes);
 template <class Gone, class Rest, class Weak, class Exec, class Node, class Names> auto settle(Exec& exec, const Node& node, const statement<Names>& sizes);
 template <class T, class Node, class With> auto replace_product(const Node& node, const With& with);
 

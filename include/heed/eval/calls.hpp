@@ -35,19 +35,23 @@ struct epilogue {
     const void* context = nullptr;
 };
 
+/// The axes of a contraction by their parts in it.
+struct contraction_axes {
+    axis_set batch, rows, columns, depth;
+
+    double flops() const { return 2.0 * static_cast<double>(batch.total()) * static_cast<double>(rows.total()) * static_cast<double>(columns.total()) * static_cast<double>(depth.total()); }
+};
+
 /// c[batch, row, column] = (or +=) bias[column] + sum over depth of a[batch, row, depth] * b[batch, depth, column]
 template <class T>
-struct contraction_call {
+struct contraction_call : contraction_axes {
     const T* a = nullptr;
     const T* b = nullptr;
     T* c = nullptr;
-    axis_set batch, rows, columns, depth;
     bool accumulate = false;
     const T* bias = nullptr;                 // bias[column] is added to every sum
     epilogue<T> finish;
     const void* packs = nullptr;             // what the backend has packed of the tensor in b, as its packs<T>
-
-    double flops() const { return 2.0 * static_cast<double>(batch.total()) * static_cast<double>(rows.total()) * static_cast<double>(columns.total()) * static_cast<double>(depth.total()); }
 };
 
 }  // namespace heed::inline HEED_TARGET::detail

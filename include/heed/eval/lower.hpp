@@ -184,6 +184,13 @@ template <class Slots, int First, class N, class T, class Table, class Ids, clas
     return low;
 }
 
+/// Loops over slots, with their sizes.
+template <class Slots, class Names>
+lowered::loops make_loops(Slots, int outer, const statement<Names>& sizes) {
+    static_assert(Slots::size <= lowered::most_slots, "heed: a statement has at most eight axes");
+    return sizes.loops_over(item_places<Slots, Names>, Slots::size, outer);
+}
+
 /// Whether a statement computes in double: something of it is double, or it adds up integers.
 template <class Node> struct wide : std::bool_constant<std::is_same_v<typename Node::element_type, double>> {};
 template <class Op, class T, class X> struct wide<unary<Op, T, X>> : wide<X> {};
