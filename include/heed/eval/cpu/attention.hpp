@@ -113,8 +113,7 @@ private:
             if (runs_.begin() != runs_.end()) {
                 if (!packed) pack_keys(key0, key1 - key0);
                 packed = true;
-                if (is_moderate(r, height)) weigh_moderate(r, height, key0);
-                else weigh_any(r, height, key0);
+                weigh(r, height, key0);
                 if (last) expect_output(r, height);
                 drop_weights(r, height, key0);
                 sum_values(r, height);
@@ -169,9 +168,15 @@ private:
 
     tiles::left_operand<T> queries(std::ptrdiff_t r) const { return {queries_.data + r * queries_.row_stride, queries_.row_stride, queries_.step_stride}; }
 
+    void weigh(std::ptrdiff_t r, std::ptrdiff_t height, std::ptrdiff_t key0) {
+        if constexpr (Score::linear)
+            if (is_moderate(r, height)) return weigh_moderate(r, height, key0);
+        weigh_any(r, height, key0);
+    }
+
     /// Whether no score of these rows and this tile is large, and none was before: they are relative to 0.
     bool is_moderate(std::ptrdiff_t r, std::ptrdiff_t height) const {
-        if (!Score::linear || !bounded_ || !finite_) return false;
+        if (!bounded_ || !finite_) return false;
         for (std::ptrdiff_t i = r; i < r + height; ++i)
             if (greatest_[i] != T(0) && greatest_[i] != minus_infinity<T>) return false;
         return true;
@@ -197,7 +202,7 @@ private:
         for (const key_run& seen : runs_) {
             if (seen.whole) {
                 tiles::multiply<tiles::onto::powers, T>(queries(r), keys_tile<const T>(), shape_.depth, {scores_.data(), score_stride_}, height, seen.first, seen.last,
-                                                        {start_, sums_}, [this] { upcoming_.part(); });
+                                                        {start_, sums_}, upcoming_);
                 continue;
             }
             score_run(r, height, key0, seen);

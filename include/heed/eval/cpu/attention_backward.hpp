@@ -142,8 +142,10 @@ private:
                 std::fill(dv_.begin(), dv_.begin() + n * value_stride_, T(0));
                 packed = true;
             }
-            if (seen.whole && finite && Score::linear && !drops()) weigh_whole(seen);
-            else weigh(seen, key0, !finite);
+            bool weighed = false;
+            if constexpr (Score::linear)
+                if ((weighed = seen.whole && finite && !drops())) weigh_whole(seen);
+            if (!weighed) weigh(seen, key0, !finite);
             if (finite) sum_tile(seen);
             else sum_visible(seen);
         }
@@ -185,11 +187,10 @@ private:
 
     /// A part's weights and dx (less the factor scale), where f is linear and every pair visible.
     void weigh_whole(const part& p) {
-        const auto meanwhile = [this] { upcoming_.part(); };
         tiles::multiply<tiles::onto::row_powers, T>(queries(p), {k_across_.data(), score_stride}, shape_.depth, {weights_.data(), score_stride}, p.row1 - p.row0, p.first, p.last,
-                                                    {&minus_log_[p.row0], nullptr}, meanwhile);
+                                                    {&minus_log_[p.row0], nullptr}, upcoming_);
         tiles::multiply<tiles::onto::weighted, T>(d_out(p), {v_across_.data(), score_stride}, values_, {d_scores_.data(), score_stride}, p.row1 - p.row0, p.first, p.last,
-                                                  {&minus_mean_[p.row0], weights_.data()}, meanwhile);
+                                                  {&minus_mean_[p.row0], weights_.data()}, upcoming_);
     }
 
     /// The same of any part.

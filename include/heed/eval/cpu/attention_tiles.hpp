@@ -102,19 +102,22 @@ void multiply_strip(left_operand<T> a, const T* b, std::ptrdiff_t b_stride, std:
     if constexpr (Vectors <= widest / 2) take(std::integral_constant<int, 2 * tallest>{});
     take(std::integral_constant<int, tallest>{});
     take(std::integral_constant<int, 4>{});
-    take(std::integral_constant<int, 2>{});
     take(std::integral_constant<int, 1>{});
 }
 
 /// What a product is told beside its operands, as its form asks.
 template <class T> struct aside { const T* start = nullptr; T* with = nullptr; };
 
+/// Nothing to do between products.
+struct idle { void operator()() const {} };
+inline constexpr idle idle_always;
+
 /// Columns first to last of c {rows, columns} = a {rows, steps} b {steps, columns}, in the form that Form says; `first` is a
 /// whole number of registers, `last` is rounded up to one. Every element is summed over the steps in their order, so tiling
 /// changes no bit of it. `meanwhile` is called after each handful of rows and registers.
-template <onto Form, class T, class Meanwhile = void (*)()>
+template <onto Form, class T, class Meanwhile = const idle>
 void multiply(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, std::ptrdiff_t rows, std::ptrdiff_t first, std::ptrdiff_t last,
-              aside<T> beside = {}, Meanwhile meanwhile = [] {}) {
+              aside<T> beside = {}, Meanwhile& meanwhile = idle_always) {
     constexpr std::ptrdiff_t lanes = simd<T>::lanes;
     const std::ptrdiff_t next_strip = b.next_strip == 0 ? strip<T> : b.next_strip;
     for (std::ptrdiff_t column = first; column < last;) {

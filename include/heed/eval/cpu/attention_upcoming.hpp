@@ -37,7 +37,7 @@ public:
     }
 
     /// Asks for the next part.
-    HEED_INLINE void part() { ask(each_); }
+    HEED_INLINE void operator()() { ask(each_); }
 
     /// Asks for what is missing of so many parts.
     HEED_INLINE void reach(std::ptrdiff_t parts) { ask(parts * each_ - asked_); }
