@@ -108,6 +108,13 @@ template <class List, int N> using at = typename at_place<List, N>::type;
 
 template <class List> using last = at<List, List::size - 1>;
 
+template <class List, int N> struct without_first { using type = List; };
+template <class A, class... Rest, int N>
+    requires(N > 0)
+struct without_first<axes<A, Rest...>, N> { using type = typename without_first<axes<Rest...>, N - 1>::type; };
+/// The list but for its first N.
+template <class List, int N> using behind = typename without_first<List, N>::type;
+
 template <class A> struct names_of_item { using type = axes<A>; };
 template <class Outer, class Inner> struct names_of_item<ragged<Outer, Inner>> { using type = axes<Outer, Inner>; };
 template <class Items> struct flattened { using type = axes<>; };

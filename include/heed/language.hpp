@@ -2,6 +2,7 @@
 #pragma once
 
 #include <heed/eval/attention.hpp>
+#include <heed/eval/by_rows.hpp>
 #include <heed/eval/evaluate.hpp>
 #include <heed/eval/explain.hpp>
 #include <heed/eval/scatter.hpp>

@@ -102,9 +102,9 @@ public:
         const int most = take(ids, counts);
         const auto places = position<Token>() + start_;
         kept_.x = model_.embed(ids, min(places, capacity_ - 1));            // beyond a sequence's count there may be no position
-        kept_.block.attention.layer.starts = &start_;
-        kept_.block.attention.layer.counts = &count_;
-        kept_.block.attention.layer.used = most;
+        kept_.block.attention.starts = &start_;
+        kept_.block.attention.counts = &count_;
+        kept_.block.attention.used = most;
         const auto& h = model_.blocks.forward(kept_.x, model_.mask(places), kept_);
         kept_.last = sum<Token>(where(position<Token>() == count_ - 1, h, 0.0));
         for (std::size_t s = 0; s < lengths_.size(); ++s) lengths_[s] += counts[s];
@@ -148,12 +148,11 @@ private:
     struct working {
         vectors x;
         tensor<T, Batch, typename Decoder::model> last;
-        typename block_type::template trace_of<vectors, caching::recalling<typename block_type::template attention_trace<vectors>, memory, Key, Batch>> block;
-        typename nn::layer_norm<T, typename Decoder::model>::template trace_of<vectors> norm;
+        typename block_type::template scratch_of<vectors, caching::recalling<typename block_type::template attention_trace<vectors>, memory, Key, Batch>> block;
+        typename nn::layer_norm<T, typename Decoder::model>::template scratch_of<vectors> norm;
         std::vector<memory> past;
-        void make_room(std::size_t) {}
         auto& of_block(std::size_t i) {
-            block.attention.layer.past = &past[i];
+            block.attention.past = &past[i];
             return block;
         }
     };

@@ -90,14 +90,27 @@ struct self_attention {
 
     /// All but the last projection: o, before it becomes y.
     void prepare(const auto& x, const auto& mask, auto& trace) const {
-        trace.q = plus(dot<Model>(x, wq), bq);
-        trace.k = rename<Token, key>(dot<Model>(x, wk));
-        trace.v = rename<Token, key>(plus(dot<Model>(x, wv), bv));
+        project(x, trace.q, trace.k, trace.v);
+        attend(mask, trace);
+    }
+    /// q, k and v of x, or of rows of it.
+    void project(const auto& x, auto&& q, auto&& k, auto&& v) const {
+        const auto as_read = [](const auto& e) {
+            if constexpr (lists::has<Token, typename std::remove_cvref_t<decltype(e)>::names>) return rename<Token, key>(e);
+            else return e;
+        };
+        q = plus(dot<Model>(x, wq), bq);
+        k = as_read(dot<Model>(x, wk));
+        v = as_read(plus(dot<Model>(x, wv), bv));
+    }
+    /// o, from the q, k and v in the trace.
+    void attend(const auto& mask, auto& trace) const {
         trace.remember();
         attention_forward<key>(masked_scores<Depth>(trace.q, trace.keys(), scale(), mask), trace.values(), trace.o, trace.log_sum, trace.drop);
     }
     /// The last projection, as a part of a larger equation (a residual).
-    auto output(const auto& trace) const { return plus(dot<Head, Depth>(trace.o, wo), bo); }
+    auto output(const auto& trace) const { return outputs(trace.o); }
+    auto outputs(const auto& o) const { return plus(dot<Head, Depth>(o, wo), bo); }
 
     const auto& backward(const auto& dy, const auto& x, const auto& mask, auto& trace) {
         wo.accumulate(trace.o * dy);

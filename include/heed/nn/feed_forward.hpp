@@ -54,18 +54,12 @@ struct feed_forward {
         projected<X, Model, Hidden> h, a, dh;
         like<X> y, dx;
     };
-    /// What the output needs that no gradient will follow.
-    template <class X>
-    struct scratch_of {
-        projected<X, Model, Hidden> a;
-        like<X> y;
-    };
+
+    /// The equation itself, to be part of a larger one.
+    auto operator()(const auto& x) const { return outputs(Bend::value(hidden(x))); }
 
     template <class X>
-    like<X> forward(const X& x) const {
-        scratch_of<X> kept;
-        return forward(x, kept);
-    }
+    like<X> forward(const X& x) const { return (*this)(x); }
 
     const auto& forward(const auto& x, auto& trace) const {
         prepare(x, trace);
@@ -74,12 +68,11 @@ struct feed_forward {
 
     /// All but the last projection: a, before it becomes y.
     void prepare(const auto& x, auto& trace) const {
-        auto h = dot<Model>(x, w1) + b1.value;
-        if constexpr (requires { trace.h; }) trace.a = Bend::value(trace.h = h);
-        else trace.a = Bend::value(h);
+        trace.h = hidden(x);
+        trace.a = Bend::value(trace.h);
     }
     /// The last projection, as a part of a larger equation (a residual).
-    auto output(const auto& trace) const { return dot<Hidden>(trace.a, w2) + b2.value; }
+    auto output(const auto& trace) const { return outputs(trace.a); }
 
     const auto& backward(const auto& dy, const auto& x, auto& trace) {
         w2.accumulate(trace.a * dy);
@@ -96,6 +89,10 @@ struct feed_forward {
         part("w2", self.w2);
         part("b2", self.b2);
     }
+
+private:
+    auto hidden(const auto& x) const { return dot<Model>(x, w1) + b1.value; }
+    auto outputs(const auto& a) const { return dot<Hidden>(a, w2) + b2.value; }
 };
 
 }  // namespace heed::inline HEED_TARGET::nn

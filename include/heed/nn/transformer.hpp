@@ -47,9 +47,8 @@ struct transformer_block {
     /// What the output needs that no gradient will follow.
     template <class X, class Attention = attention_trace<X>>
     struct scratch_of {
-        using norm_scratch = typename layer_norm<T, Model>::template scratch_of<like<X>>;
-        typename beside::template trace_of<X, Attention, norm_scratch> attention;
-        typename beside::template trace_of<X, typename network_type::template scratch_of<like<X>>, norm_scratch> network;
+        Attention attention;
+        like<X> normal, h, y;
     };
 
     /// The output for x under the mask, which lies in the trace; with a random key, with dropout of both branches, and of the
@@ -58,6 +57,33 @@ struct transformer_block {
         trace.attention.layer.drop = drop_weights.of_weights(site(random, 2));
         const auto& h = beside::forward(norm1, attention, x, trace.attention, drop, site(random, 0), mask);
         return beside::forward(norm2, network, h, trace.network, drop, site(random, 1));
+    }
+
+    /// The output, in the scratch: no dropout. What is done at each position by itself runs in blocks of rows.
+    template <class X, class Attention>
+    const auto& forward(const like<X>& x, const auto& mask, scratch_of<X, Attention>& kept) const {
+        auto& [attended, normal, h, y] = kept;
+        for (auto* vectors : {&normal, &h, &y}) take_rows<Model>(*vectors, x, extent_of<Model>(x));
+        const auto heads = extent_of<Head>(attention.wq.value), depth = extent_of<Depth>(attention.wq.value);
+        take_rows<Model>(attended.q, x, heads, depth), take_rows<Model>(attended.k, x, heads, depth), take_rows<Model>(attended.v, x, heads, depth);
+        by_rows<Model>(x, [&](auto rows) {
+            const auto project = [&](const auto& from) { attention.project(from, rows(attended.q), rows(attended.k), rows(attended.v)); };
+            if constexpr (Norm == norm_place::before) project(rows(normal) = norm1(rows(x)));
+            else project(rows(x));
+        });
+        attention.attend(mask, attended);
+        by_rows<Model>(x, [&](auto rows) {
+            rows(h) = rows(x) + attention.outputs(rows(attended.o));
+            if constexpr (Norm == norm_place::before) {
+                rows(normal) = norm2(rows(h));
+                rows(y) = rows(h) + network(rows(normal));
+            } else {
+                rows(normal) = norm1(rows(h));
+                rows(h) = rows(normal) + network(rows(normal));
+                rows(y) = norm2(rows(h));
+            }
+        });
+        return y;
     }
 
     /// The gradient of x, in the trace. x, mask, drop and random are those of the forward pass; which weights were dropped, the
@@ -102,8 +128,6 @@ struct transformer_encoder {
     struct trace_of {
         std::vector<typename block_type::template trace_of<X>> blocks;
         typename layer_norm<T, Model>::template trace_of<like<X>> norm;
-        void make_room(std::size_t number) { blocks.resize(number); }
-        auto& of_block(std::size_t i) { return blocks[i]; }
     };
 
     /// What an output needs that no gradient will follow: the activations of one block, in turn.
@@ -111,7 +135,6 @@ struct transformer_encoder {
     struct scratch_of {
         typename block_type::template scratch_of<X> block;
         typename layer_norm<T, Model>::template scratch_of<like<X>> norm;
-        void make_room(std::size_t) {}
         auto& of_block(std::size_t) { return block; }
     };
 
@@ -121,13 +144,19 @@ struct transformer_encoder {
         return forward(x, mask, kept);
     }
 
-    /// The output lies in what is kept: a scratch, or a trace, which has what backward needs; or in x where there are no
-    /// blocks and no norm. With a random key, with dropout.
+    /// The output lies in the scratch; or in x where there are no blocks and no norm. No dropout.
     template <class X>
-    const like<X>& forward(const X& x, const auto& mask, auto& kept, std::optional<random_key> random = {}) const {
-        kept.make_room(blocks.size());
+    const like<X>& forward(const X& x, const auto& mask, auto& scratch) const {
         const like<X>* y = &x;
-        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.of_block(i), drop, site(random, 2 + i), drop_weights);
+        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, scratch.of_block(i));
+        return finish(*y, scratch);
+    }
+    /// The same, and what backward needs, in the trace; with a random key, with dropout.
+    template <class X>
+    const like<X>& forward(const X& x, const auto& mask, trace_of<X>& kept, std::optional<random_key> random = {}) const {
+        kept.blocks.resize(blocks.size());
+        const like<X>* y = &x;
+        for (std::size_t i = 0; i < blocks.size(); ++i) y = &blocks[i].forward(*y, mask, kept.blocks[i], drop, site(random, 2 + i), drop_weights);
         return finish(*y, kept);
     }
 

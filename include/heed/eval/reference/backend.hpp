@@ -25,6 +25,7 @@ struct backend {
     static void attend(const detail::attention_call<T>& call, const Tree& tree, const Mask& mask) {
         reference::attend<Slots>(call, tree, mask);
     }
+    static void by_rows(index rows, const auto& f) { f(0, rows); }
     template <int Lane, class Tree, class T>
     static void finish_row(const Tree& tree, T* row, index column, index columns, bool, int, index) {
         using context = lowered::numbers<Lane>;
