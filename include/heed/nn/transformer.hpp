@@ -62,7 +62,8 @@ struct transformer_block {
     /// The output, in the scratch: no dropout. What is done at each position by itself runs in blocks of rows.
     template <class X, class Attention>
     const auto& forward(const like<X>& x, const auto& mask, scratch_of<X, Attention>& kept) const {
-        auto& [attended, normal, h, y] = kept;
+        auto& attended = kept.attention;
+        auto &normal = kept.normal, &h = kept.h, &y = kept.y;
         for (auto* vectors : {&normal, &h, &y}) take_rows<Model>(*vectors, x, extent_of<Model>(x));
         const auto heads = extent_of<Head>(attention.wq.value), depth = extent_of<Depth>(attention.wq.value);
         take_rows<Model>(attended.q, x, heads, depth), take_rows<Model>(attended.k, x, heads, depth), take_rows<Model>(attended.v, x, heads, depth);
