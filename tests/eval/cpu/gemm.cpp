@@ -191,6 +191,7 @@ std::vector<layout_case> cases() {
         {"a depth that b lacks", {{'t', 10}, {'m', 20}, {'n', 64}}, "tm", "n", "tn"},
         {"a depth that a lacks", {{'t', 10}, {'m', 20}, {'n', 64}}, "t", "mn", "tn"},
         {"a batch that b lacks, under an epilogue too", {{'b', 3}, {'t', 4}, {'m', 20}, {'n', 32}}, "btm", "mn", "btn"},
+        {"rows of a tile at unequal distances, each whole", {{'b', 3}, {'t', 5}, {'r', 4}, {'m', 20}, {'n', 32}}, "btrm", "bmn", "tbrn"},
         {"empty rows", {{'t', 0}, {'m', 5}, {'n', 6}}, "tm", "mn", "tn"},
         {"empty columns", {{'t', 4}, {'m', 5}, {'n', 0}}, "tm", "mn", "tn"},
         {"an empty batch", {{'b', 0}, {'t', 4}, {'m', 5}, {'n', 6}}, "btm", "bmn", "btn"},

@@ -17,18 +17,15 @@ template <class T> struct depth_step {
                                          // then holds but the last tile, if that is narrower
 };
 
-/// A tile's rows in a tile that lies by itself.
-template <class T> inline constexpr std::ptrdiff_t tile_row_places[] = {0, tile_columns<T>, 2 * tile_columns<T>, 3 * tile_columns<T>, 4 * tile_columns<T>, 5 * tile_columns<T>};
-
 /// The product of some rows with some tiles of columns over one step of the depth.
 template <class T>
 void multiply_block(const matrix_product<T>& x, const depth_step<T>& s, std::ptrdiff_t first_row, std::ptrdiff_t last_row,
                     std::ptrdiff_t first_tile, std::ptrdiff_t last_tile) {
     const std::ptrdiff_t rows = last_row - first_row;
     const auto count = static_cast<std::size_t>(rows);
-    scratch<std::ptrdiff_t> row_a(count), row_c(count);
+    scratch<std::ptrdiff_t> row_a(count);
     in_a(x.rows).offsets(first_row, rows, row_a.data());
-    in_c(x.rows).offsets(first_row, rows, row_c.data());
+    const rows_in_c<T> places(x, first_row, rows);
 
     const std::ptrdiff_t depth_offset = x.k == 0 ? 0 : in_a(x.depth).offset(s.first);
     const bool pack_rows = s.along_a != nullptr;
@@ -49,33 +46,22 @@ void multiply_block(const matrix_product<T>& x, const depth_step<T>& s, std::ptr
     const bool keep = s.direct_step != 0 && rows > tile_rows && rows_of_next_tile(rows) == tile_rows;
     scratch<T> kept(keep ? static_cast<std::size_t>(tile_columns<T> * s.size) : 0);
 
-    // Where each row starts, in a or in its strip, and where the tiles' rows lie at equal distances in c.
+    // Where each row starts, in a or in its strip.
     scratch<const T*> starts(count);
-    scratch<bool> even_rows(count);
     for (std::ptrdiff_t r = 0; r < rows;) {
         const int height = rows_of_next_tile(rows - r);
-        const std::ptrdiff_t* const at_c = &row_c[static_cast<std::size_t>(r)];
-        bool even = true;
-        for (int i = 0; i < height; ++i) {
-            starts[static_cast<std::size_t>(r + i)] = pack_rows ? strips.data() + r * s.size + i : x.a + row_a[static_cast<std::size_t>(r + i)] + depth_offset;
-            even = even && (i < 2 || at_c[i] - at_c[i - 1] == at_c[1] - at_c[0]);
-        }
-        even_rows[static_cast<std::size_t>(r)] = even;
+        for (std::ptrdiff_t i = r; i < r + height; ++i)
+            starts[static_cast<std::size_t>(i)] = pack_rows ? strips.data() + r * s.size + i - r : x.a + row_a[static_cast<std::size_t>(i)] + depth_offset;
         r += height;
     }
 
     const bool finish = s.closes && x.epilogue.run;
-    const bool even_columns = in_c(x.columns).even() && in_c(x.columns).innermost_stride() == 1;
     tile_product<T> p;
     p.depth = s.size;
     for (std::ptrdiff_t t = first_tile; t < last_tile; ++t) {
-        const std::ptrdiff_t column = t * tile_columns<T>;
-        const int width = columns_of_tile<T>(x.n, t);
-        const int vectors = vectors_of<T>(width);
-        std::ptrdiff_t column_c[tile_columns<T>] = {column};
-        if (!even_columns) in_c(x.columns).offsets(column, width, column_c);
-        const bool in_place = even_columns || neighbours(column_c, width);
-
+        const columns_in_c<T> columns(x, t);
+        const std::ptrdiff_t column = columns.first;
+        const int width = columns.width, vectors = vectors_of<T>(width);
         const bool direct = s.direct_step != 0 && width == packed_width<T>(width);
         p.columns = width;
         p.keep = direct && keep && width == tile_columns<T> ? kept.data() : nullptr;
@@ -99,29 +85,17 @@ void multiply_block(const matrix_product<T>& x, const depth_step<T>& s, std::ptr
 
         for (std::ptrdiff_t r = 0; r < rows;) {
             const int height = rows_of_next_tile(rows - r);
-            const std::ptrdiff_t* const at_c = &row_c[static_cast<std::size_t>(r)];
             p.a = &starts[static_cast<std::size_t>(r)];
             p.next_a = !pack_rows && (s.a_step == 1 || t == first_tile) && r + 2 * height <= rows ? p.a + height : nullptr;
             p.ahead_count = to_ask > 0 ? static_cast<int>(at_once) : 0;
             p.a_step = pack_rows ? height : s.a_step;
 
-            if (in_place && (even_rows[static_cast<std::size_t>(r)] || !finish)) {
-                p.c = x.c + column_c[0];
-                p.row_c = at_c;
-                p.add = add;
-                if (add)
-                    for (int i = 0; i < height; ++i)
-                        for (int j = 0; j < width; j += line_numbers<T>) __builtin_prefetch(p.c + at_c[i] + j, 1);
+            place_tile(x, places, first_row, r, height, columns, add, finish, [&](T* c, const std::ptrdiff_t* row_c, bool add_here) {
+                p.c = c;
+                p.row_c = row_c;
+                p.add = add_here;
                 multiply_tile(p, height, vectors);
-                if (finish) x.epilogue.run(x.epilogue.context, x.batch, first_row + r, column, height, width, p.c + at_c[0], height > 1 ? at_c[1] - at_c[0] : width);
-            } else {
-                alignas(64) T tile[tile_rows * tile_columns<T>];
-                p.c = tile;
-                p.row_c = tile_row_places<T>;
-                p.add = false;
-                multiply_tile(p, height, vectors);
-                store_tile(x, tile, tile_columns<T>, first_row + r, column, height, width, at_c, column_c, add, finish);
-            }
+            });
             if (p.keep) {
                 p.b = p.keep;
                 p.b_step = tile_columns<T>;
@@ -164,23 +138,10 @@ template <class T> void multiply_steps(const matrix_product<T>& x, std::ptrdiff_
         for (std::ptrdiff_t i = 0; i < steps; i += steps_at_once) {
             if (pack) pack_columns(strips.data(), x.b, b_columns, x.n, first_tile, last_tile, along_b.data() + i * step, std::min(depth - i * step, step));
 
-            // Blocks of rows that fit the cache, as many for each thread; where rows are few, threads share the columns. The
-            // sums of a block stay in the cache too while all steps go over them.
-            const std::ptrdiff_t row_tiles = parts_of(x.m, tile_rows);
-            const std::ptrdiff_t fitting = std::max<std::ptrdiff_t>(1, row_block_bytes / (tile_rows * step * static_cast<std::ptrdiff_t>(sizeof(T))));
-            const std::ptrdiff_t wanted = alone ? 1 : 2 * threads;
-            std::ptrdiff_t row_blocks = parts_of(row_tiles, fitting), column_blocks = 1;
-            if (row_blocks < threads) column_blocks = std::min(last_tile - first_tile, parts_of(wanted, row_blocks));
-            if (row_blocks * column_blocks < wanted) row_blocks = std::min(row_tiles, parts_of(wanted, column_blocks));
-            if (row_blocks > threads) row_blocks = std::min(row_tiles, parts_of(row_blocks, threads) * threads);
-            const std::ptrdiff_t rows_at_once = parts_of(row_tiles, row_blocks) * tile_rows;
-            row_blocks = parts_of(x.m, rows_at_once);
-            if (steps_at_once > 1) column_blocks = std::max(column_blocks, parts_of((last_tile - first_tile) * rows_at_once * bytes_of_columns<T>, 2 * row_block_bytes));
-            const std::ptrdiff_t columns_at_once = parts_of(last_tile - first_tile, std::min(column_blocks, last_tile - first_tile));
-            column_blocks = parts_of(last_tile - first_tile, columns_at_once);
-
+            // The sums of a block stay in the cache while all steps go over them.
+            const shared_out shared = blocks_of(x.m, last_tile - first_tile, step * static_cast<std::ptrdiff_t>(sizeof(T)), steps_at_once > 1 ? bytes_of_columns<T> : 0, threads);
             const auto block = [&](std::ptrdiff_t j) {
-                const std::ptrdiff_t row = j % row_blocks * rows_at_once, tile = first_tile + j / row_blocks * columns_at_once;
+                const std::ptrdiff_t row = j % shared.row_blocks * shared.rows_at_once, tile = first_tile + j / shared.row_blocks * shared.tiles_at_once;
                 for (std::ptrdiff_t at = i; at < i + steps_at_once; ++at) {
                     const std::ptrdiff_t from = std::min(depth, at * step);
                     depth_step<T> s;
@@ -193,10 +154,10 @@ template <class T> void multiply_steps(const matrix_product<T>& x, std::ptrdiff_
                     s.strips = pack ? strips.data() : strips.data() + from * packed_width<T>(last_width);
                     s.first_tile = first_tile;
                     s.direct_step = b_as_it_lies ? (x.k <= 1 ? x.n : b_depth.innermost_stride()) : 0;
-                    multiply_block(x, s, row, std::min(x.m, row + rows_at_once), tile, std::min(last_tile, tile + columns_at_once));
+                    multiply_block(x, s, row, std::min(x.m, row + shared.rows_at_once), tile, std::min(last_tile, tile + shared.tiles_at_once));
                 }
             };
-            parallel_for(row_blocks * column_blocks, alone ? 0.0 : parallel_threshold, block);
+            parallel_for(shared.count(), alone ? 0.0 : parallel_threshold, block);
         }
     }
 }

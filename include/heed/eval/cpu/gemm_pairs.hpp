@@ -60,7 +60,8 @@ struct pair_product {
     const bf16_pair* b;
     std::ptrdiff_t steps;
     const float* bias;                  // of the tile's columns, or null
-    float* c[tile_rows];
+    float* c;
+    const std::ptrdiff_t* row_c;
     int columns;
     bool add;
 };
@@ -94,7 +95,7 @@ template <int Rows>
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) {
             const int left = p.columns - v * lanes;
-            float* const to = p.c[r] + v * lanes;
+            float* const to = p.c + p.row_c[r] + v * lanes;
             if (left >= lanes) (p.add ? simd<float>::load(to) + sum[r][v] : sum[r][v]).store(to);
             else if (left > 0) (p.add ? simd<float>::load(to, left) + sum[r][v] : sum[r][v]).store(to, left);
         }
@@ -124,40 +125,37 @@ inline void round_rows(bf16_pair* to, std::ptrdiff_t step, const float* a, const
     }
 }
 
+inline void multiply_pairs(const pair_product& p, int rows) {
+    if (rows == tile_rows) multiply_pairs<tile_rows>(p);
+    else if (rows == 4) multiply_pairs<4>(p);
+    else if (rows == 2) multiply_pairs<2>(p);
+    else multiply_pairs<1>(p);
+}
+
+/// The product of some rows with some tiles of columns.
 inline void multiply_pairs(const matrix_product<float>& x, const packed_pairs& b, std::ptrdiff_t first_row, std::ptrdiff_t last_row, std::ptrdiff_t first_tile, std::ptrdiff_t last_tile) {
     constexpr int lanes = simd<float>::lanes;
     const std::ptrdiff_t rows = last_row - first_row;
     // Rows a power of two apart would meet in the same lines of the first cache.
     const std::ptrdiff_t step = parts_of(b.steps(), lanes) * lanes + lanes;
-    scratch<std::ptrdiff_t> row_a(static_cast<std::size_t>(rows)), row_c(static_cast<std::size_t>(rows));
+    scratch<std::ptrdiff_t> row_a(static_cast<std::size_t>(rows));
     in_a(x.rows).offsets(first_row, rows, row_a.data());
-    in_c(x.rows).offsets(first_row, rows, row_c.data());
+    const rows_in_c<float> places(x, first_row, rows);
     scratch<bf16_pair> pairs(static_cast<std::size_t>(rows * step));
     round_rows(pairs.data(), step, x.a, row_a.data(), rows, in_a(x.depth), x.k);
 
     for (std::ptrdiff_t t = first_tile; t < last_tile; ++t) {
-        const std::ptrdiff_t column = t * tile_columns<float>;
-        const int width = columns_of_tile<float>(x.n, t);
-        std::ptrdiff_t column_c[tile_columns<float>];
-        in_c(x.columns).offsets(column, width, column_c);
-        const bool neighbouring = neighbours(column_c, width);
-        pair_product p{nullptr, step, b.tile(t), b.steps(), x.bias ? x.bias + column : nullptr, {}, width, false};
+        const columns_in_c<float> columns(x, t);
+        pair_product p{nullptr, step, b.tile(t), b.steps(), x.bias ? x.bias + columns.first : nullptr, nullptr, nullptr, columns.width, false};
         for (std::ptrdiff_t r = 0; r < rows;) {
             const int height = rows_of_next_tile(rows - r);
-            const std::ptrdiff_t* const at = row_c.data() + r;
-            alignas(64) float tile[tile_rows * tile_columns<float>];
-            bool even_rows = neighbouring;
-            for (int i = 2; i < height && even_rows; ++i) even_rows = at[i] - at[i - 1] == at[1] - at[0];
-            const bool in_place = neighbouring && (even_rows || !x.epilogue.run);
-            for (int i = 0; i < height; ++i) p.c[i] = in_place ? x.c + at[i] + column_c[0] : tile + i * tile_columns<float>;
             p.a = pairs.data() + r * step;
-            p.add = in_place && x.accumulate;
-            if (height == tile_rows) multiply_pairs<tile_rows>(p);
-            else if (height == 4) multiply_pairs<4>(p);
-            else if (height == 2) multiply_pairs<2>(p);
-            else multiply_pairs<1>(p);
-            if (!in_place) store_tile(x, tile, tile_columns<float>, first_row + r, column, height, width, at, column_c, x.accumulate, x.epilogue.run != nullptr);
-            else if (x.epilogue.run) x.epilogue.run(x.epilogue.context, x.batch, first_row + r, column, height, width, p.c[0], height > 1 ? at[1] - at[0] : width);
+            place_tile(x, places, first_row, r, height, columns, x.accumulate, x.epilogue.run != nullptr, [&](float* c, const std::ptrdiff_t* row_c, bool add) {
+                p.c = c;
+                p.row_c = row_c;
+                p.add = add;
+                multiply_pairs(p, height);
+            });
             r += height;
         }
     }
@@ -166,15 +164,11 @@ inline void multiply_pairs(const matrix_product<float>& x, const packed_pairs& b
 /// A product with b in pairs.
 inline void multiply_pairs(const matrix_product<float>& x, const packed_pairs& b) {
     const bool alone = x.work() < 2 * least_parallel_work || thread_count() == 1;
-    const std::ptrdiff_t threads = alone ? 1 : thread_count(), tiles = parts_of(x.n, tile_columns<float>), row_tiles = parts_of(x.m, tile_rows);
-    const std::ptrdiff_t fitting = std::max<std::ptrdiff_t>(1, row_block_bytes / (tile_rows * b.steps() * static_cast<std::ptrdiff_t>(sizeof(bf16_pair))));
-    std::ptrdiff_t row_blocks = parts_of(row_tiles, fitting), column_blocks = row_tiles < 2 * threads ? std::min(tiles, threads) : 1;
-    if (row_blocks * column_blocks < 2 * threads) row_blocks = std::min(row_tiles, parts_of(2 * threads, column_blocks));
-    const std::ptrdiff_t rows_at_once = parts_of(row_tiles, row_blocks) * tile_rows, tiles_at_once = parts_of(tiles, column_blocks);
-    row_blocks = parts_of(x.m, rows_at_once);
-    parallel_for(row_blocks * parts_of(tiles, tiles_at_once), alone ? 0.0 : parallel_threshold, [&](std::ptrdiff_t i) {
-        const std::ptrdiff_t row = i % row_blocks * rows_at_once, tile = i / row_blocks * tiles_at_once;
-        multiply_pairs(x, b, row, std::min(x.m, row + rows_at_once), tile, std::min(tiles, tile + tiles_at_once));
+    const std::ptrdiff_t tiles = parts_of(x.n, tile_columns<float>);
+    const shared_out shared = blocks_of(x.m, tiles, b.steps() * static_cast<std::ptrdiff_t>(sizeof(bf16_pair)), 0, alone ? 1 : thread_count());
+    parallel_for(shared.count(), alone ? 0.0 : parallel_threshold, [&](std::ptrdiff_t i) {
+        const std::ptrdiff_t row = i % shared.row_blocks * shared.rows_at_once, tile = i / shared.row_blocks * shared.tiles_at_once;
+        multiply_pairs(x, b, row, std::min(x.m, row + shared.rows_at_once), tile, std::min(tiles, tile + shared.tiles_at_once));
     });
 }
 
