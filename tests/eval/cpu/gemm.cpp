@@ -184,6 +184,11 @@ std::vector<layout_case> cases() {
         {"a sum of rows", {{'t', 50}, {'n', 90}}, "t", "tn", "n"},
         {"twelve rows and a matrix as it lies", {{'t', 12}, {'m', 50}, {'n', 200}}, "tm", "mn", "tn"},
         {"seven rows and a matrix as it lies, padded", {{'t', 7}, {'m', 50}, {'n', 64}}, "tm", "mn", "tn", 1},
+        {"one row beside lines of several blocks", {{'t', 1}, {'m', 9}, {'n', 2100}}, "tm", "mn", "tn"},
+        {"two rows, turned, and lines of several parts", {{'t', 2}, {'m', 2100}, {'n', 70}}, "mt", "mn", "tn"},
+        {"three rows and padded lines", {{'t', 3}, {'m', 21}, {'n', 67}}, "tm", "mn", "tn", 1},
+        {"four rows into split heads", {{'b', 2}, {'t', 2}, {'m', 33}, {'h', 5}, {'d', 16}}, "btm", "mhd", "bhtd"},
+        {"one row of each of a batch", {{'b', 3}, {'t', 1}, {'m', 20}, {'n', 130}}, "btm", "bmn", "btn"},
         {"a depth longer than a tile's", {{'t', 7}, {'m', 2500}, {'n', 20}}, "tm", "mn", "tn"},
         {"a long depth, cut into parts", {{'t', 13}, {'m', 6001}, {'n', 20}}, "mt", "mn", "tn"},
         {"a long depth into split heads", {{'t', 5}, {'m', 5000}, {'h', 3}, {'d', 8}}, "mt", "mhd", "htd"},
@@ -227,6 +232,7 @@ TEST_CASE("products large enough for several threads, blocks and panels are righ
         {"a batch", {{'b', 12}, {'t', 70}, {'m', 64}, {'n', 90}}, "btm", "bmn", "btn"},
         {"a batch of one large and split heads", {{'b', 1}, {'t', 300}, {'m', 128}, {'h', 4}, {'d', 32}}, "btm", "mhd", "bhtd"},
         {"one column", {{'t', 9000}, {'m', 300}}, "tm", "m", "t"},
+        {"one row", {{'t', 1}, {'m', 2000}, {'n', 1300}}, "tm", "mn", "tn"},
     };
 #if defined(_OPENMP)
     const int threads_before = omp_get_max_threads();

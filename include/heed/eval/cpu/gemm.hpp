@@ -10,6 +10,7 @@
 #include "gemm_blocks.hpp"
 #include "gemm_deep.hpp"
 #include "gemm_dot.hpp"
+#include "gemm_lines.hpp"
 #include "gemm_pack.hpp"
 #include "gemm_pairs.hpp"
 
@@ -40,6 +41,7 @@ template <class T> void multiply(const matrix_product<T>& x) {
         if (x.n <= most_few && a_runs && (!x.packed || x.n <= tile_columns<T>)) return multiply_few(x, false);
         if (x.m <= most_few && b_runs && !x.packed) return multiply_few(x, true);
     }
+    if (reads_lines(x)) return multiply_lines(x);
     constexpr std::ptrdiff_t deep = 4 * longest_depth<T>, small = std::ptrdiff_t(1) << 17;
     if (x.k >= deep && x.m * x.n <= small) multiply_deep(x, std::min<std::ptrdiff_t>(16, x.k / (2 * longest_depth<T>)));
     else multiply_steps(x, 0, x.k);
