@@ -70,7 +70,7 @@ public:
         pack_queries();
         std::fill(greatest_.begin(), greatest_.begin() + rows_, minus_infinity<T>);
         std::fill(total_.begin(), total_.begin() + rows_, T(0));
-        std::fill(out_.begin(), out_.begin() + rows_ * out_stride_, T(0));
+        if (keys_ > key_tile_) clear_sums(0, rows_);
         for (std::ptrdiff_t key0 = 0; key0 < keys_; key0 += key_tile_) attend(key0, std::min(key0 + key_tile_, keys_));
     }
 
@@ -101,7 +101,7 @@ private:
     }
 
     void attend(std::ptrdiff_t key0, std::ptrdiff_t key1) {
-        const bool last = key1 == keys_;
+        const bool last = key1 == keys_, only = last && key0 == 0;
         runs_.seek(score_, row0_, row0_ + rows_, key0, key1);
         if (runs_.nothing() && !last) return;
         expect(key1);
@@ -110,20 +110,23 @@ private:
         for (std::ptrdiff_t r = 0; r < rows_; r += group_rows) {
             const std::ptrdiff_t height = std::min(group_rows, rows_ - r);
             runs_.seek_rows(score_, row0_ + r, row0_ + r + height);
+            bool written = false;
             if (runs_.begin() != runs_.end()) {
                 if (!packed) pack_keys(key0, key1 - key0);
                 packed = true;
                 weigh(r, height, key0);
                 if (last) expect_output(r, height);
                 drop_weights(r, height, key0);
-                sum_values(r, height);
+                written = only && write_values(r, height);
             }
+            if (only && !written) clear_sums(r, height);
+            if (!written) sum_values(r, height);
             upcoming_.reach(parts += parts_of_group(key1 - key0));
-            if (last) write_group(r, height);
+            if (last && !written) write_group(r, height);
         }
     }
 
-    /// While the values are summed, memory brings the places of the output.
+    /// While values are summed, memory brings the places of the output.
     HEED_INLINE void expect_output(std::ptrdiff_t r, std::ptrdiff_t height) {
         row_cursor<T> out(*problem_, x_.out, row0_ + r);
         for (std::ptrdiff_t i = 0; i < height; ++i, ++out) tiles::prefetch_row<1>(*out, value_columns(shape_, x_.out.inner));
@@ -156,12 +159,27 @@ private:
         const T *k = problem_->base(x_.k) + key0 * x_.k.key, *v = problem_->base(x_.v) + key0 * x_.v.key;
         const T k_norm = tiles::pack_transposed<T>(keys_tile<T>(), k, n, x_.k.key, depth_columns(shape_, x_.k.inner), factor);
         if constexpr (Score::linear) bounded_ = q_norm_ * k_norm <= bound * bound;   // |q . k| <= |q| |k|
-        finite_ = tiles::pack_rows<T>({v_.data(), out_stride_}, tiles::even_rows<const T>{v, x_.v.key}, n, value_columns(shape_, x_.v.inner), T(1));
+        read_values(v, n);
         // What rounds a tile up to whole registers weighs nothing.
         std::fill(start_ + tail_, start_ + tiles::whole_registers<T>(tail_), T(0));
         std::fill(start_ + n, start_ + tiles::whole_registers<T>(n), T(4 * std::numeric_limits<T>::min_exponent));
         tail_ = n;
     }
+
+    /// v lies still where it is read row by row and everything in it counts: where all is visible, and weights cannot be zero.
+    /// A long tile is read faster packed.
+    void read_values(const T* v, std::ptrdiff_t n) {
+        constexpr std::ptrdiff_t long_tile = 48 * 1024 / static_cast<std::ptrdiff_t>(sizeof(T));
+        const tiles::columns inner = value_columns(shape_, x_.v.inner);
+        if (!Score::masked && bounded_ && inner.outer == 1 && inner.stride == 1 && inner.size == out_stride_ && n * inner.size <= long_tile) {
+            finite_ = true;
+            v_tile_ = {v, x_.v.key};
+            return;
+        }
+        finite_ = tiles::pack_rows<T>({v_.data(), out_stride_}, tiles::even_rows<const T>{v, x_.v.key}, n, inner, T(1));
+        v_tile_ = {v_.data(), out_stride_};
+    }
+    tiles::tile<const T> values_from(std::ptrdiff_t key) const { return {v_tile_.data + key * v_tile_.stride, v_tile_.stride}; }
 
     /// k as it is packed: strips of columns, each a page or a few of its own.
     template <class U> tiles::tile<U> keys_tile() { return {k_.data(), tiles::strip<T>, shape_.depth * tiles::strip<T>}; }
@@ -238,7 +256,8 @@ private:
                     else weigh_row<true>(s, seen.last - seen.first, bases[i], sums);
                 }
                 T* const out = &out_[(r + i0 + i) * out_stride_];
-                for (std::ptrdiff_t c = 0; c < out_stride_; c += lanes) (simd<T>::load(out + c) * simd<T>(shrinks[i])).store(out + c);
+                if (key0 > 0)
+                    for (std::ptrdiff_t c = 0; c < out_stride_; c += lanes) (simd<T>::load(out + c) * simd<T>(shrinks[i])).store(out + c);
             }
             fma(simd<T>::load(&total_[r + i0], count), shrink, row_sums(i0)).store(&total_[r + i0], count);
         }
@@ -286,7 +305,7 @@ private:
             const std::ptrdiff_t first = seen->first;
             std::ptrdiff_t last = seen->last;
             while (++seen != runs_.end() && seen->first == last) last = seen->last;
-            if (finite_) tiles::multiply<tiles::onto::sum, T>({scores_.data() + first, score_stride_, 1}, {&v_[first * out_stride_], out_stride_}, last - first,
+            if (finite_) tiles::multiply<tiles::onto::sum, T>({scores_.data() + first, score_stride_, 1}, values_from(first), last - first,
                                                               {&out_[r * out_stride_], out_stride_}, height, 0, out_stride_);
             else sum_visible(r, height, first, last);
         }
@@ -306,16 +325,38 @@ private:
         }
     }
 
+    void clear_sums(std::ptrdiff_t r, std::ptrdiff_t height) { std::fill(&out_[r * out_stride_], &out_[(r + height) * out_stride_], T(0)); }
+
+    /// Where one tile holds all keys: the sums of values leave the registers for the places of the output. False if something
+    /// stands in the way.
+    bool write_values(std::ptrdiff_t r, std::ptrdiff_t height) {
+        const key_run *const first = runs_.begin(), *last = first;
+        while (last + 1 != runs_.end() && last[1].first == last->last) ++last;
+        std::ptrdiff_t stride = 0;
+        const tiles::columns inner = value_columns(shape_, x_.out.inner);
+        if (!finite_ || last + 1 != runs_.end() || inner.outer > 1 || inner.stride != 1 || inner.size != out_stride_ || !rows_are_even(*problem_, x_.out, stride)) return false;
+        T inverse[group_rows + simd<T>::lanes];
+        write_totals(r, height, inverse);
+        tiles::multiply<tiles::onto::scaled, T>({scores_.data() + first->first, score_stride_, 1}, values_from(first->first), last->last - first->first,
+                                                {*row_cursor<T>(*problem_, x_.out, row0_ + r), stride}, height, 0, out_stride_, {inverse, nullptr});
+        return true;
+    }
+
     void write_group(std::ptrdiff_t r, std::ptrdiff_t height) {
+        T inverse[group_rows + simd<T>::lanes];
+        write_totals(r, height, inverse);
+        tiles::unpack_rows<T>(row_cursor<T>(*problem_, x_.out, row0_ + r), value_columns(shape_, x_.out.inner), &out_[r * out_stride_], out_stride_, height, inverse, 1, false);
+    }
+
+    /// Their logarithms go to log_sum_exp, their inverses to `inverse`.
+    void write_totals(std::ptrdiff_t r, std::ptrdiff_t height, T* inverse) {
         constexpr int lanes = simd<T>::lanes;
-        T inverse[group_rows + lanes];
         for (std::ptrdiff_t i = 0; i < height; i += lanes) {
             const int count = static_cast<int>(std::min<std::ptrdiff_t>(lanes, height - i));
             const simd<T> total = simd<T>::load(&total_[r + i], count), zero(T(0));
             select(total == zero, zero, simd<T>(T(1)) / total).store(inverse + i);
             if (x_.log_sum_exp) log(total, simd<T>::load(&greatest_[r + i], count)).store(&greatest_[r + i], count);
         }
-        tiles::unpack_rows<T>(row_cursor<T>(*problem_, x_.out, row0_ + r), value_columns(shape_, x_.out.inner), &out_[r * out_stride_], out_stride_, height, inverse, 1, false);
         if (!x_.log_sum_exp) return;
         row_cursor<T> place(*problem_, x_.log_sum_exp, row0_ + r);
         for (std::ptrdiff_t i = 0; i < height; ++i, ++place) **place = greatest_[r + i];
@@ -352,9 +393,10 @@ private:
     visible_runs<most_tile_keys> runs_;
     upcoming upcoming_;
     tiles::left_operand<T> queries_{};
+    tiles::tile<const T> v_tile_{};
     T q_norm_ = T(0);        // the greatest |q|^2 of the block
     bool bounded_ = false;   // no score of the tile of keys exceeds the bound
-    bool finite_ = true;     // nor is anything in its v infinite or NaN, which a weight of zero would not silence
+    bool finite_ = true;     // nor is anything in its v infinite or NaN, which a weight of zero would not silence, or no weight is zero
 };
 
 /// Rows of a block: few enough that q and out stay in the second level of the cache and that there is work to share

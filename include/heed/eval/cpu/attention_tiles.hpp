@@ -34,10 +34,11 @@ template <class T> struct tile { T* data; std::ptrdiff_t stride, next_strip = 0;
 /// What becomes of a product p = a b:
 ///     nothing       c = p
 ///     sum           c += p
+///     scaled        c = p start[row]
 ///     powers        c = 2^(p + start[column]); these are added to with[row], lane by lane and register by register
 ///     row_powers    c = 2^(p + start[row])
 ///     weighted      c = (p + start[row]) with[row, column]
-enum class onto { nothing, sum, powers, row_powers, weighted };
+enum class onto { nothing, sum, scaled, powers, row_powers, weighted };
 
 /// A product of Rows rows and Vectors registers across. (Its operands come one by one: structures would be passed in memory,
 /// and read before they have arrived there, at 70 cycles a call.)
@@ -71,6 +72,7 @@ template <int Rows, int Vectors, onto Form, class T>
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
+            if constexpr (Form == onto::scaled) sum[r][v] = sum[r][v] * simd<T>(start[r]);
             if constexpr (Form == onto::powers) sum[r][v] = exp2_of_moderate(sum[r][v]);
             if constexpr (Form == onto::row_powers) sum[r][v] = exp2(sum[r][v] + simd<T>(start[r]));
             if constexpr (Form == onto::weighted) sum[r][v] = (sum[r][v] + simd<T>(start[r])) * simd<T>::load(with + r * c_row + v * lanes);
@@ -87,15 +89,16 @@ template <int Rows, int Vectors, onto Form, class T>
 
 /// A strip of the product, or as many registers of one as `Vectors` says.
 template <int Vectors, onto Form, class T, class Meanwhile>
-void multiply_strip(left_operand<T> a, const T* b, std::ptrdiff_t b_stride, std::ptrdiff_t steps, T* c, std::ptrdiff_t c_stride, std::ptrdiff_t rows, const T* start, T* with, Meanwhile& meanwhile) {
+void multiply_strip(const left_operand<T>& a, const T* b, std::ptrdiff_t b_stride, std::ptrdiff_t steps, T* c, std::ptrdiff_t c_stride, std::ptrdiff_t rows, const T* start, T* with, Meanwhile& meanwhile) {
+    const T* left = a.data;
     const auto take = [&]<int Rows>(std::integral_constant<int, Rows>) {
         for (; rows >= Rows; rows -= Rows) {
-            multiply_registers<Rows, Vectors, Form, T>(a.data, a.row_stride, a.step_stride, b, b_stride, steps, c, c_stride, start, with);
+            multiply_registers<Rows, Vectors, Form, T>(left, a.row_stride, a.step_stride, b, b_stride, steps, c, c_stride, start, with);
             meanwhile();
-            a.data += Rows * a.row_stride;
+            left += Rows * a.row_stride;
             c += Rows * c_stride;
             if constexpr (Form == onto::powers) with += Rows * simd<T>::lanes;
-            if constexpr (Form == onto::row_powers || Form == onto::weighted) start += Rows;
+            if constexpr (Form == onto::scaled || Form == onto::row_powers || Form == onto::weighted) start += Rows;
             if constexpr (Form == onto::weighted) with += Rows * c_stride;
         }
     };
@@ -116,8 +119,8 @@ inline constexpr idle idle_always;
 /// whole number of registers, `last` is rounded up to one. Every element is summed over the steps in their order, so tiling
 /// changes no bit of it. `meanwhile` is called after each handful of rows and registers.
 template <onto Form, class T, class Meanwhile = const idle>
-void multiply(left_operand<T> a, tile<const T> b, std::ptrdiff_t steps, tile<T> c, std::ptrdiff_t rows, std::ptrdiff_t first, std::ptrdiff_t last,
-              aside<T> beside = {}, Meanwhile& meanwhile = idle_always) {
+void multiply(const left_operand<T>& a, const tile<const T>& b, std::ptrdiff_t steps, const tile<T>& c, std::ptrdiff_t rows, std::ptrdiff_t first, std::ptrdiff_t last,
+              const aside<T>& beside = {}, Meanwhile& meanwhile = idle_always) {
     constexpr std::ptrdiff_t lanes = simd<T>::lanes;
     const std::ptrdiff_t next_strip = b.next_strip == 0 ? strip<T> : b.next_strip;
     for (std::ptrdiff_t column = first; column < last;) {

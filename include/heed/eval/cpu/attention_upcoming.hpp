@@ -50,7 +50,7 @@ private:
             for (; row_ < l.rows && lines > 0; ++row_, l.row += l.stride, lines -= l.lines, asked_ += l.lines)
                 for (std::ptrdiff_t i = 0; i < l.lines; ++i) {
                     if (l.write) __builtin_prefetch(l.row + i * line, 1);
-                    else __builtin_prefetch(l.row + i * line, 0);
+                    else __builtin_prefetch(l.row + i * line, 0, 2);
                 }
             if (row_ == l.rows) row_ = 0, ++at_;
         }
