@@ -1,21 +1,15 @@
-/// Posts in the order in which a training reads them, cut into batches.
-///
-/// Sequences of a batch lie one after another without padding, so that long and short posts may share one, and posts need
-/// not be sorted by length: a batch takes posts, in shuffled order, until their tokens fill its budget. All of it is a
-/// function of the seed and of how many posts went before, so that a training can go on from any place.
+/// Posts in the order in which a training reads them, cut into batches by a budget of tokens.
 #pragma once
 
 #include <feed/levels.hpp>
 #include <feed/post.hpp>
 
 #include <heed/random.hpp>
+#include <heed/train/batches.hpp>
 
-#include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -55,37 +49,6 @@ struct batch {
     }
 };
 
-/// A permutation of 0 ... count - 1 that needs no memory: four Feistel rounds on the numbers' halves, and again wherever
-/// the result lies beyond the count. M. Luby, C. Rackoff, "How to construct pseudorandom permutations", 1988.
-class permutation {
-public:
-    permutation(std::size_t count, std::uint64_t seed, std::uint64_t which)
-        : count_(count), half_(count > 2 ? (static_cast<int>(std::bit_width(count - 1)) + 1) / 2 : 1),
-          key_{heed::low_word(seed), heed::high_word(seed)}, which_(which) {}
-
-    std::size_t operator()(std::size_t i) const {
-        do i = mixed(i);
-        while (i >= count_);
-        return i;
-    }
-
-private:
-    std::size_t mixed(std::size_t i) const {
-        const std::uint64_t mask = (std::uint64_t{1} << half_) - 1;
-        std::uint64_t left = i >> half_, right = i & mask;
-        for (std::uint32_t round = 0; round < 4; ++round) {
-            const auto drawn = heed::philox(key_, {heed::low_word(right), round, heed::low_word(which_), 0x66656564});
-            left = std::exchange(right, left ^ (drawn[0] & mask));
-        }
-        return left << half_ | right;
-    }
-
-    std::size_t count_;
-    int half_;
-    heed::philox_key key_;
-    std::uint64_t which_;
-};
-
 struct reading_order {
     std::uint64_t seed = 0;
     double passes = 1;                  ///< 1.5: every post once, half of them twice
@@ -97,39 +60,25 @@ struct reading_order {
 class batch_stream {
 public:
     batch_stream(post_source posts, const field_levels& fields, reading_order order)
-        : posts_(std::move(posts)), fields_(fields), order_(order),
-          total_(static_cast<std::size_t>(order.passes * static_cast<double>(posts_.count))) {}
+        : posts_(std::move(posts)), fields_(fields), order_(order), batches_(posts_.count, {order.seed, order.passes, order.tokens}) {}
 
     /// The next batch; false at the end.
     bool next(batch& into) {
         into.clear();
-        while (done_ < total_) {
-            if (!pending_) take();
-            if (into.size() > 0 && into.tokens.size() + post_.tokens.size() > order_.tokens) return true;
-            into.add(post_, fields_);
-            pending_ = false;
-            ++done_;
-        }
-        return into.size() > 0;
+        return batches_.next([&](auto at) { return take(at), post_.tokens.size(); }, [&](auto) { into.add(post_, fields_); });
     }
 
-    std::size_t done() const { return done_; }
-    std::size_t total() const { return total_; }
+    std::size_t done() const { return batches_.done(); }
+    std::size_t total() const { return batches_.total(); }
 
     /// Goes on as after that many posts, where a batch ended.
-    void seek(std::size_t done) {
-        done_ = done;
-        pending_ = false;
-    }
+    void seek(std::size_t done) { batches_.seek(done); }
 
 private:
-    void take() {
-        const std::size_t pass = done_ / posts_.count;
-        const std::size_t number = permutation(posts_.count, order_.seed, pass)(done_ % posts_.count);
-        posts_.read(number, post_);
-        pending_ = true;
+    void take(heed::train::batches::place at) {
+        posts_.read(at.example, post_);
         if (order_.word_dropout <= 0) return;
-        heed::random_stream random(order_.seed ^ 0x776f726473, pass, number);
+        heed::random_stream random(order_.seed ^ 0x776f726473, at.pass, at.example);
         const std::size_t kept_if_none = random.below(static_cast<std::uint32_t>(post_.tokens.size()));
         std::size_t kept = 0;
         const int only = post_.tokens[kept_if_none];
@@ -142,9 +91,8 @@ private:
     post_source posts_;
     const field_levels& fields_;
     reading_order order_;
-    std::size_t total_, done_ = 0;
+    heed::train::batches batches_;
     post post_;
-    bool pending_ = false;
 };
 
 /// Calls f(batch, first, numbers of posts) for all posts in their order, in batches of about so many tokens.

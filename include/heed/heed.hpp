@@ -23,6 +23,7 @@
 
 #include <heed/train/accumulation.hpp>
 #include <heed/train/adam.hpp>
+#include <heed/train/batches.hpp>
 #include <heed/train/clipping.hpp>
 #include <heed/train/schedule.hpp>
 #include <heed/train/sgd.hpp>

@@ -29,31 +29,6 @@ feed::post_source numbered(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("a permutation has every number once, for any count, and differs from pass to pass") {
-    for (const std::size_t count : {1, 2, 3, 4, 5, 64, 65, 1000, 4097}) {
-        std::vector<std::size_t> first, second;
-        for (std::size_t i = 0; i < count; ++i) {
-            first.push_back(feed::permutation(count, 3, 0)(i));
-            second.push_back(feed::permutation(count, 3, 1)(i));
-        }
-        if (count >= 64) CHECK(first != second);
-        for (auto* all : {&first, &second}) {
-            std::sort(all->begin(), all->end());
-            std::vector<std::size_t> expected(count);
-            std::iota(expected.begin(), expected.end(), std::size_t{0});
-            CHECK(*all == expected);
-        }
-    }
-}
-
-TEST_CASE("a permutation mixes: neighbours do not stay neighbours") {
-    const feed::permutation mixed(10'000, 1, 0);
-    int close = 0;
-    for (std::size_t i = 1; i < 10'000; ++i) close += std::max(mixed(i), mixed(i - 1)) - std::min(mixed(i), mixed(i - 1)) < 100;
-    CHECK(close > 100);             // 2 % by chance
-    CHECK(close < 300);
-}
-
 TEST_CASE("batches are a function of the seed") {
     const auto fields = made_up::levels();
     const feed::reading_order order{.seed = 5, .passes = 2, .tokens = 256, .word_dropout = 0.1};
@@ -75,18 +50,6 @@ TEST_CASE("batches go on from any place as if they had never stopped") {
     CHECK(rest_of(whole) == rest_of(resumed));
     CHECK(resumed.done() == 300);
     CHECK(resumed.total() == 300);
-}
-
-TEST_CASE("a pass has every post once, and half a pass more has half of them twice") {
-    const auto fields = made_up::levels();
-    feed::batch_stream stream(numbered(101), fields, {.seed = 2, .passes = 1.5, .tokens = 7});
-    std::vector<int> times(101);
-    std::size_t all = 0;
-    for (feed::batch b; stream.next(b);)
-        for (const int number : b.tokens) ++times[static_cast<std::size_t>(number)], ++all;
-    CHECK(all == 151);
-    CHECK(std::count(times.begin(), times.end(), 2) == 50);
-    CHECK(std::count(times.begin(), times.end(), 1) == 51);
 }
 
 TEST_CASE("a batch keeps to its budget of tokens, and a longer post has one of its own") {
