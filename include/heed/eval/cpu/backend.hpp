@@ -49,13 +49,16 @@ struct backend {
     static void attend_backward(const heed::detail::attention_call<T>& call, const Tree& tree, const Mask& mask) { cpu::attend_backward<Slots>(call, tree, mask); }
 
     /// f(first, last) for blocks of so many rows that each weight is used often when it passes, so few that what they come to
-    /// stays in the cache; as many blocks for each thread. A few rows stay together, and threads share the columns.
+    /// stays in the cache; as many blocks for each thread, of rows that tiles of products divide. A few rows stay together,
+    /// and threads share the columns.
     static void by_rows(index rows, const auto& f) {
-        constexpr index fewest = 16, most = 128;
+        using detail::parts_of;
+        constexpr index fewest = 16, most = 128, tile = 4;
         const index threads = thread_count();
         if (rows < fewest * threads) return f(0, rows);
-        const index at_once = detail::parts_of(rows, detail::parts_of(detail::parts_of(rows, most), threads) * threads);
-        parallel_for(detail::parts_of(rows, at_once), [&](index block) { f(block * at_once, std::min(rows, (block + 1) * at_once)); });
+        const index blocks = parts_of(parts_of(rows, most), threads) * threads;
+        const index at_once = parts_of(parts_of(rows, blocks), tile) * tile;
+        parallel_for(parts_of(rows, at_once), [&](index block) { f(block * at_once, std::min(rows, (block + 1) * at_once)); });
     }
 
     /// A row of a finished tile through the tree of an epilogue, dense or not; `ahead` rows along `slot` lies what the next
