@@ -52,6 +52,9 @@ public:
     progress& operator=(const progress&) = delete;
     ~progress() { restore(); }
 
+    /// So much was done by a run that this one goes on from: a part of the total, not of the speed.
+    void goes_on_from(std::size_t done) { before_ = done_ = done; }
+
     /// `done` units of the total, and the loss of late; NaN where there is none. Draws ten times a second on a
     /// terminal, every five seconds elsewhere, so that it may be called at every step.
     void update(std::size_t done, double loss, clock::time_point now = clock::now()) {
@@ -73,8 +76,8 @@ public:
         if (finished_) return;
         if (width_ > 0) out_ << "\r\x1b[K";
         const double seconds = elapsed(now);
-        out_ << fmt::format("{}: {} {} in {}{}{}", name_, wording::count(done_), unit_, wording::seconds(seconds),
-                            seconds > 0 ? fmt::format(", {} a second", wording::count(std::round(static_cast<double>(done_) / seconds))) : "",
+        out_ << fmt::format("{}: {} {} in {}{}{}", name_, wording::count(done_ - before_), unit_, wording::seconds(seconds),
+                            seconds > 0 ? fmt::format(", {} a second", wording::count(std::round(speed(now)))) : "",
                             std::isnan(loss_) ? "" : fmt::format(", loss {:.4f}", loss_))
              << "\n";
         restore();
@@ -82,11 +85,13 @@ public:
 
 private:
     double elapsed(clock::time_point now) const { return std::chrono::duration<double>(now - start_).count(); }
+    /// Units a second; 0 before there is any time.
+    double speed(clock::time_point now) const { return elapsed(now) > 0 ? static_cast<double>(done_ - before_) / elapsed(now) : 0; }
 
     /// classifier  42 %  loss 0.4512  3,512 examples/s  1 min 20 s left
     std::string numbers(clock::time_point now) const {
         std::string text;
-        const double seconds = elapsed(now), speed = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
+        const double speed = this->speed(now);
         if (total_ > 0) text += fmt::format("{:3.0f} %", 100 * std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_)));
         else text += wording::count(done_) + " " + unit_;
         if (!std::isnan(loss_)) text += fmt::format("  loss {:.4f}", loss_);
@@ -124,7 +129,7 @@ private:
     std::ostream& out_;
     int width_;
     std::string name_, unit_;
-    std::size_t total_, done_ = 0;
+    std::size_t total_, done_ = 0, before_ = 0;
     double loss_ = not_measured;
     clock::time_point start_, shown_;
     bool finished_ = false;

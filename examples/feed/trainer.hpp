@@ -135,8 +135,9 @@ inline training_record train(learner& model, const post_source& posts, const fie
     const std::size_t total = stream.total();
     const heed::train::schedule rate{.peak = plan.rate, .warm_up = static_cast<std::int64_t>(plan.warm_up * static_cast<double>(total)), .total = static_cast<std::int64_t>(total)};
     std::ostringstream nowhere;
-    progress bar(show ? static_cast<std::ostream&>(std::cerr) : nowhere, show ? terminal_width(STDERR_FILENO) : 0, plan.name, total - stream.done());
+    progress bar(show ? static_cast<std::ostream&>(std::cerr) : nowhere, show ? terminal_width(STDERR_FILENO) : 0, plan.name, total);
     const std::size_t done_before = stream.done();
+    bar.goes_on_from(done_before);
     batch b;
     double smoothed = not_measured;
     for (std::size_t done = stream.done(); stream.next(b); done = stream.done()) {
@@ -149,7 +150,7 @@ inline training_record train(learner& model, const post_source& posts, const fie
         const double loss = model.learn(b, rate(static_cast<std::int64_t>(stream.done())), plan.dropout);
         loss_sum += loss * static_cast<double>(b.size()), loss_posts += static_cast<double>(b.size());
         smoothed = std::isnan(smoothed) ? loss : 0.98 * smoothed + 0.02 * loss;
-        bar.update(stream.done() - done_before, smoothed);
+        bar.update(stream.done(), smoothed);
         if (stream.done() * plan.points / total > done * plan.points / total) {
             record.seconds = seconds_now();                             // looking at the held-out posts is not training
             learning_point point{static_cast<std::size_t>(model.steps()), loss_sum / loss_posts};

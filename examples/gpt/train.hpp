@@ -118,7 +118,8 @@ inline training_record train(trained& t, const split_text& text, const training_
     language_model::trace_of<ids> trace;
     ids read, targets;
     const auto first = optimizer.steps();
-    feed::progress bar(std::cerr, feed::terminal_width(STDERR_FILENO), "training", static_cast<std::size_t>(plan.steps - first) * tokens_a_step, feed::progress::clock::now(), "tokens");
+    feed::progress bar(std::cerr, feed::terminal_width(STDERR_FILENO), "training", static_cast<std::size_t>(plan.steps) * tokens_a_step, feed::progress::clock::now(), "tokens");
+    bar.goes_on_from(static_cast<std::size_t>(first) * tokens_a_step);
     double smoothed = feed::not_measured;
     for (std::int64_t step = first + 1; step <= plan.steps; ++step) {
         if (feed::interrupt_requested()) {
@@ -136,7 +137,7 @@ inline training_record train(trained& t, const split_text& text, const training_
         ++record.updates_timed;
         record.losses.push_back(loss.mean());
         smoothed = std::isnan(smoothed) ? loss.mean() : 0.95 * smoothed + 0.05 * loss.mean();
-        bar.update(static_cast<std::size_t>(step - first) * tokens_a_step, smoothed);
+        bar.update(static_cast<std::size_t>(step) * tokens_a_step, smoothed);
 
         if (step % plan.between_points == 0 || step == plan.steps) {
             learning_point point{step, evaluate(gpt, text.held_out(), 65536).sum.mean_loss(), {}};

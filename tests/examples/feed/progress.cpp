@@ -46,6 +46,17 @@ TEST_CASE("On a terminal the bar is drawn over itself with loss, speed and time 
     CHECK(out.str().ends_with(progress::show_cursor));
 }
 
+TEST_CASE("What an earlier run did counts as done, and not as this run's speed") {
+    std::ostringstream out;
+    const auto start = progress::clock::now();
+    progress bar(out, 100, "classifier", 10000, start);
+    bar.goes_on_from(4000);
+    bar.update(5000, 0.45, start + 2s);
+    CHECK_THAT(out.str(), Contains(" 50 %  loss 0.4500  500 examples/s  10 s left"));
+    bar.finish(start + 2s);
+    CHECK_THAT(out.str(), Contains("classifier: 1,000 examples in 2.0 s, 500 a second, loss 0.4500\n"));
+}
+
 TEST_CASE("The bar fits the terminal, however narrow") {
     for (int width : {1, 10, 20, 40, 60, 80, 200}) {
         std::ostringstream out;
