@@ -464,6 +464,21 @@ TEMPLATE_TEST_CASE("a row that sees nothing has zero gradients, even where the g
     }
 }
 
+TEST_CASE("sequences of one block stand between those of several", "[attention]") {
+    std::vector<index_type> queries = {0}, keys = {0};   // so many that a thread turns from one to the next
+    for (int i = 0; i < 300; ++i) {
+        queries.push_back(queries.back() + (i % 2 ? 3 : 20));
+        keys.push_back(keys.back() + (i % 2 ? 3 : 520));
+    }
+    attention_shape s = sizes(300, 1, -1, -1, 4, 4);
+    s.segment_axis = 0;
+    s.query_offsets = queries.data();
+    s.key_offsets = keys.data();
+    tensors<float> x(s, 0);
+    check(x, plain<float>{});
+    check(x, lengths<float>{});
+}
+
 TEST_CASE("the gradients are those of finite differences", "[attention]") {
     const auto compare = [](const attention_shape& s, auto policy) {
         tensors<double> x(s, 0);
@@ -595,6 +610,18 @@ TEST_CASE("ragged sequences are what padded ones are under a mask of their lengt
         each_pair(packed.dv, padded.dv, role::value, differ);
         INFO("up to " << most << " tokens");
         CHECK(worst <= 1e-6);
+        std::ptrdiff_t not_zero = 0;
+        const auto padding = [&](const attention_operand<float>& x, index_type step, index_type width) {
+            for (index_type b = 0; b < sequences; ++b)
+                for (index_type h = 0; h < heads; ++h)
+                    for (index_type t = lengths[static_cast<std::size_t>(b)]; t < most; ++t)
+                        for (index_type c = 0; c < width; ++c) not_zero += x.data[b * x.batch[0] + h * x.batch[1] + t * step + c * x.inner[1]] != 0;
+        };
+        padding(padded.out.at, padded.out.at.row[0], 20);
+        padding(padded.dq.at, padded.dq.at.row[0], 24);
+        padding(padded.dk.at, padded.dk.at.key, 24);
+        padding(padded.dv.at, padded.dv.at.key, 20);
+        CHECK(not_zero == 0);
     }
 }
 

@@ -87,3 +87,26 @@ TEST_CASE("a mask without edges is not asked more than its panels are worth", "[
     r.seek_rows(scattered, 0, 12);
     CHECK(scattered.asked <= 7 * 512 / runs::panel);
 }
+
+TEST_CASE("the end of what is visible is found whatever is guessed", "[attention]") {
+    for (std::ptrdiff_t end = 3; end <= 40; ++end)
+        for (std::ptrdiff_t guess = 0; guess <= 45; ++guess) {
+            const std::ptrdiff_t found = heed::cpu::attention_detail::visible_end(3, 40, guess, [&](auto first, auto last) { return first >= end && first < last; });
+            CHECK(found == end);
+        }
+}
+
+TEST_CASE("what can be seen of a rectangle ends with the last row and the last key that are visible", "[attention]") {
+    using heed::cpu::attention_detail::rectangle;
+    const auto part = [](const mask& m, rectangle all, rectangle neighbour) {
+        const rectangle r = visible_part(m, all, neighbour);
+        return std::vector<std::ptrdiff_t>{r.row0, r.row1, r.key0, r.key1};
+    };
+    const mask corner = {[](auto i, auto j) { return i < 21 && j < 83; }};
+    CHECK(part(corner, {10, 50, 64, 128}, {}) == std::vector<std::ptrdiff_t>{10, 21, 64, 83});
+    CHECK(part(corner, {10, 50, 64, 128}, {0, 21, 0, 83}) == std::vector<std::ptrdiff_t>{10, 21, 64, 83});
+    CHECK(part(corner, {0, 20, 0, 80}, {}) == std::vector<std::ptrdiff_t>{0, 20, 0, 80});
+    CHECK(part(corner, {30, 50, 64, 128}, {}) == std::vector<std::ptrdiff_t>{30, 30, 64, 64});
+    CHECK(part(corner, {10, 10, 64, 128}, {}) == std::vector<std::ptrdiff_t>{10, 10, 64, 64});
+    CHECK(part({[](auto, auto) { return true; }, false}, {10, 50, 64, 128}, {}) == std::vector<std::ptrdiff_t>{10, 50, 64, 128});
+}

@@ -17,6 +17,7 @@
 #include "attention_policy.hpp"
 #include "attention_upcoming.hpp"
 #include "attention_visible.hpp"
+#include "attention_zeros.hpp"
 #include "simd.hpp"
 #include "workspace.hpp"
 
@@ -50,21 +51,17 @@ public:
         std::fill(std::begin(start_), std::end(start_), T(0));
     }
 
-    /// Rows row0 to row1 of a problem. `next` is the problem that this thread turns to afterwards, from its row next_row0 on;
-    /// may be null.
+    /// Rows row0 to row1 of a problem. `next` is the problem that the next call is for, from its row next_row0 on; may be null.
     void run(const problem& p, std::ptrdiff_t row0, std::ptrdiff_t row1, const problem* next, std::ptrdiff_t next_row0) {
+        if (!next_) see(p, row0, row1);
         problem_ = &p;
-        next_ = next;
         row0_ = row0;
+        rows_ = seen_.row1 - row0;
+        keys_ = seen_.key1;
+        next_ = next;
         next_row0_ = next_row0;
+        if (next) see(*next, next_row0, std::min(next_row0 + block_, next->rows));
         score_.seek(p.index);
-        keys_ = p.keys;
-        rows_ = row1 - row0;
-        if constexpr (Score::masked) {
-            keys_ = visible_end(0, p.keys, visible_runs<most_tile_keys>::finest, [&](auto a, auto b) { return verdict_of(score_, row0, row1, a, b) == tile_verdict::none; });
-            if (keys_ > 0) rows_ = visible_end(row0, row1, group_rows, [&](auto a, auto b) { return verdict_of(score_, a, b, 0, keys_) == tile_verdict::none; }) - row0;
-        }
-        if (keys_ == 0) rows_ = 0;
         clear(row0 + rows_, row1);
         if (rows_ == 0) return;
         pack_queries();
@@ -75,15 +72,23 @@ public:
     }
 
 private:
+    /// Of what is met next, what can be seen. (Asked ahead, so that memory brings nothing that is hidden.)
+    void see(const problem& p, std::ptrdiff_t row0, std::ptrdiff_t row1) {
+        score_.seek(p.index);
+        seen_ = visible_part(score_, {row0, row1, 0, p.keys}, seen_);
+    }
+
     /// Rows that see nothing.
     void clear(std::ptrdiff_t row0, std::ptrdiff_t row1) {
         if (row0 == row1) return;
-        const T zero(0);
-        std::fill(out_.begin(), out_.begin() + out_stride_, zero);
-        tiles::unpack_rows<T>(row_cursor<T>(*problem_, x_.out, row0), value_columns(shape_, x_.out.inner), out_.data(), 0, row1 - row0, &zero, 0, false);
+        std::ptrdiff_t stride = 0;
+        clear_.rows(*problem_, x_.out, row0, row1, value_columns(shape_, x_.out.inner));
         if (!x_.log_sum_exp) return;
         row_cursor<T> place(*problem_, x_.log_sum_exp, row0);
-        for (std::ptrdiff_t i = row0; i < row1; ++i, ++place) **place = minus_infinity<T>;
+        if (rows_are_even(*problem_, x_.log_sum_exp, stride))
+            for (std::ptrdiff_t i = 0; i < row1 - row0; ++i) (*place)[i * stride] = minus_infinity<T>;
+        else
+            for (std::ptrdiff_t i = row0; i < row1; ++i, ++place) **place = minus_infinity<T>;
     }
 
     /// Rows that are met once, by the only tile of keys, are read where they lie.
@@ -140,10 +145,10 @@ private:
         std::ptrdiff_t stride = 0;
         if (last) {
             if (next_ && rows_are_even(*next_, x_.q, stride))
-                upcoming_.template add<0>(*row_cursor<const T>(*next_, x_.q, next_row0_), stride, std::min(block_, next_->rows - next_row0_), depth_columns(shape_, x_.q.inner));
+                upcoming_.template add<0>(*row_cursor<const T>(*next_, x_.q, next_row0_), stride, seen_.row1 - next_row0_, depth_columns(shape_, x_.q.inner));
         }
         if (const problem* const then = last ? next_ : problem_) {
-            const std::ptrdiff_t key0 = last ? 0 : key1, n = std::min(key_tile_, (last ? then->keys : keys_) - key0);
+            const std::ptrdiff_t key0 = last ? 0 : key1, n = std::min(key_tile_, (last ? seen_.key1 : keys_) - key0);
             upcoming_.template add<0>(then->base(x_.k) + key0 * x_.k.key, x_.k.key, n, depth_columns(shape_, x_.k.inner));
             upcoming_.template add<0>(then->base(x_.v) + key0 * x_.v.key, x_.v.key, n, value_columns(shape_, x_.v.inner));
         }
@@ -171,7 +176,7 @@ private:
     void read_values(const T* v, std::ptrdiff_t n) {
         constexpr std::ptrdiff_t long_tile = 48 * 1024 / static_cast<std::ptrdiff_t>(sizeof(T));
         const tiles::columns inner = value_columns(shape_, x_.v.inner);
-        if (!Score::masked && bounded_ && inner.outer == 1 && inner.stride == 1 && inner.size == out_stride_ && n * inner.size <= long_tile) {
+        if (runs_.everything() && bounded_ && inner.outer == 1 && inner.stride == 1 && inner.size == out_stride_ && n * inner.size <= long_tile) {
             finite_ = true;
             v_tile_ = {v, x_.v.key};
             return;
@@ -375,6 +380,8 @@ private:
     const problem *problem_ = nullptr, *next_ = nullptr;
     std::ptrdiff_t row0_ = 0, rows_ = 0, keys_ = 0, next_row0_ = 0;   // rows and keys as far as anything is visible
 
+    rectangle seen_{};   // of the next problem, if it is known
+
     std::ptrdiff_t values_ = shape_.value[0] * shape_.value[1];
     std::ptrdiff_t key_tile_ = tile_keys<T>(shape_.depth + values_);
     std::ptrdiff_t q_stride_ = tiles::whole_registers<T>(shape_.depth);
@@ -392,6 +399,7 @@ private:
     alignas(64) T sums_[(group_rows + simd<T>::lanes) * simd<T>::lanes];
     visible_runs<most_tile_keys> runs_;
     upcoming upcoming_;
+    zeros<T> clear_;
     tiles::left_operand<T> queries_{};
     tiles::tile<const T> v_tile_{};
     T q_norm_ = T(0);        // the greatest |q|^2 of the block

@@ -47,24 +47,23 @@ public:
         : shape_(shape), x_(x), score_(score), block_(block) {}
 
     /// Assigns the gradients where this is the first cell of its rows and keys, adds to them elsewhere. `next` is the cell
-    /// that this thread turns to afterwards; may be null.
+    /// that the next call is for; may be null.
     void run(const cell& c, bool first, const cell* next) {
+        if (!foreseen_) see(c);
         problem_ = c.of;
-        row0_ = c.row0, rows_ = c.row1 - c.row0, key0_ = c.key0, key1_ = c.key1;
+        foreseen_ = next != nullptr;
+        const rectangle seen = seen_;
+        row0_ = c.row0, rows_ = seen.row1 - c.row0, key0_ = c.key0, key1_ = seen.key1;
         add_ = !first;
+        if (next) see(*next);
         score_.seek(problem_->index);
-        if constexpr (Score::masked) {
-            key1_ = visible_end(key0_, key1_, backward_tile_keys, [&](auto a, auto b) { return verdict_of(score_, c.row0, c.row1, a, b) == tile_verdict::none; });
-            if (key0_ < key1_) rows_ = visible_end(c.row0, c.row1, group_rows, [&](auto a, auto b) { return verdict_of(score_, a, b, key0_, key1_) == tile_verdict::none; }) - row0_;
-        }
-        if (rows_ == 0 || key0_ == key1_) rows_ = 0, key1_ = key0_;
         if (!add_) {
-            clear_rows(row0_ + rows_, c.row1);
+            clear_dq_.rows(*problem_, x_.dq, seen.row1, c.row1, depth_columns(shape_, x_.dq.inner));
             clear_keys(key1_, c.key1);
         }
         if (rows_ == 0) return;
         std::fill(dq_.begin(), dq_.begin() + rows_ * depth_stride_, T(0));
-        expect(c, next);
+        expect(seen, next);
         pack_rows();
         for (std::ptrdiff_t key0 = key0_; key0 < key1_; key0 += backward_tile_keys) {
             const std::ptrdiff_t n = std::min(backward_tile_keys, key1_ - key0);
@@ -77,26 +76,33 @@ public:
 
 private:
     /// While this cell is computed, memory brings the places of its gradients and the next cell's operands.
-    void expect(const cell& c, const cell* next) {
+    void expect(const rectangle& now, const cell* next) {
         upcoming_.clear();
-        expect_rows<1>(c, x_.dq, depth_columns(shape_, x_.dq.inner));
-        expect_keys<1>(c, x_.dk, depth_columns(shape_, x_.dk.inner));
-        expect_keys<1>(c, x_.dv, value_columns(shape_, x_.dv.inner));
+        expect_rows<1>(*problem_, now, x_.dq, depth_columns(shape_, x_.dq.inner));
+        expect_keys<1>(*problem_, now, x_.dk, depth_columns(shape_, x_.dk.inner));
+        expect_keys<1>(*problem_, now, x_.dv, value_columns(shape_, x_.dv.inner));
         if (next) {
-            expect_rows<0>(*next, x_.q, depth_columns(shape_, x_.q.inner));
-            expect_rows<0>(*next, x_.d_out, value_columns(shape_, x_.d_out.inner));
-            expect_rows<0>(*next, x_.out, value_columns(shape_, x_.out.inner));
-            expect_keys<0>(*next, x_.k, depth_columns(shape_, x_.k.inner));
-            expect_keys<0>(*next, x_.v, value_columns(shape_, x_.v.inner));
+            const problem& then = *next->of;
+            expect_rows<0>(then, seen_, x_.q, depth_columns(shape_, x_.q.inner));
+            expect_rows<0>(then, seen_, x_.d_out, value_columns(shape_, x_.d_out.inner));
+            expect_rows<0>(then, seen_, x_.out, value_columns(shape_, x_.out.inner));
+            expect_keys<0>(then, seen_, x_.k, depth_columns(shape_, x_.k.inner));
+            expect_keys<0>(then, seen_, x_.v, value_columns(shape_, x_.v.inner));
         }
         // A part is asked for after each handful of scores and of their gradients.
         upcoming_.share_out(2 * ((rows_ + tiles::tallest - 1) / tiles::tallest) * ((key1_ - key0_ + tiles::strip<T> - 1) / tiles::strip<T>));
     }
-    template <int Write, class U> void expect_rows(const cell& c, const attention_operand<U>& x, const tiles::columns& inner) {
-        if (std::ptrdiff_t stride = 0; rows_are_even(*c.of, x, stride)) upcoming_.template add<Write>(*row_cursor<U>(*c.of, x, c.row0), stride, c.row1 - c.row0, inner);
+    template <int Write, class U> void expect_rows(const problem& p, const rectangle& seen, const attention_operand<U>& x, const tiles::columns& inner) {
+        if (std::ptrdiff_t stride = 0; rows_are_even(p, x, stride)) upcoming_.template add<Write>(*row_cursor<U>(p, x, seen.row0), stride, seen.row1 - seen.row0, inner);
     }
-    template <int Write, class U> void expect_keys(const cell& c, const attention_operand<U>& x, const tiles::columns& inner) {
-        upcoming_.template add<Write>(c.of->base(x) + c.key0 * x.key, x.key, c.key1 - c.key0, inner);
+    template <int Write, class U> void expect_keys(const problem& p, const rectangle& seen, const attention_operand<U>& x, const tiles::columns& inner) {
+        upcoming_.template add<Write>(p.base(x) + seen.key0 * x.key, x.key, seen.key1 - seen.key0, inner);
+    }
+
+    /// Of a cell that is met next, what can be seen. (Asked ahead, so that memory brings nothing that is hidden.)
+    void see(const cell& c) {
+        score_.seek(c.of->index);
+        seen_ = visible_part(score_, {c.row0, c.row1, c.key0, c.key1}, seen_);
     }
 
     /// q (times scale and log2(e) where f is linear), dout, D and the log-sum-exp to base 2.
@@ -261,19 +267,10 @@ private:
             }
     }
 
-    /// dq of rows that see nothing, dk and dv of keys that nothing sees.
-    void clear_rows(std::ptrdiff_t row0, std::ptrdiff_t row1) {
-        if (row0 == row1) return;
-        const T zero(0);
-        std::fill(dq_.begin(), dq_.begin() + depth_stride_, zero);
-        tiles::unpack_rows<T>(row_cursor<T>(*problem_, x_.dq, row0), depth_columns(shape_, x_.dq.inner), dq_.data(), 0, row1 - row0, &zero, 0, false);
-    }
+    /// dk and dv of keys that nothing sees.
     void clear_keys(std::ptrdiff_t key0, std::ptrdiff_t key1) {
-        const T zero(0);
-        std::fill(dk_.begin(), dk_.begin() + depth_stride_, zero);
-        std::fill(dv_.begin(), dv_.begin() + value_stride_, zero);
-        tiles::unpack_rows<T>(tiles::even_rows<T>{problem_->base(x_.dk) + key0 * x_.dk.key, x_.dk.key}, depth_columns(shape_, x_.dk.inner), dk_.data(), 0, key1 - key0, &zero, 0, false);
-        tiles::unpack_rows<T>(tiles::even_rows<T>{problem_->base(x_.dv) + key0 * x_.dv.key, x_.dv.key}, value_columns(shape_, x_.dv.inner), dv_.data(), 0, key1 - key0, &zero, 0, false);
+        clear_dk_.keys(*problem_, x_.dk, key0, key1, depth_columns(shape_, x_.dk.inner));
+        clear_dv_.keys(*problem_, x_.dv, key0, key1, value_columns(shape_, x_.dv.inner));
     }
 
     static constexpr T hidden = hidden_weight<T>;
@@ -284,10 +281,13 @@ private:
     Score score_;
     std::ptrdiff_t block_;
     const problem* problem_ = nullptr;
+    rectangle seen_{};   // of the next cell, if it is known
+    bool foreseen_ = false;
     std::ptrdiff_t row0_ = 0, rows_ = 0, key0_ = 0, key1_ = 0;
     bool add_ = false, rows_finite_ = true;
     visible_runs<backward_tile_keys> runs_;
     upcoming upcoming_;
+    zeros<T> clear_dq_, clear_dk_, clear_dv_;
     T factors_[static_cast<std::size_t>(backward_tile_keys + simd<T>::lanes)];
 
     std::ptrdiff_t values_ = shape_.value[0] * shape_.value[1];
@@ -332,9 +332,11 @@ void attention_backward(const attention_shape& shape, const attention_backward_o
                 return cell{&p, std::min(row0, p.rows), std::min(row0 + size, p.rows), std::min(key0, p.keys), std::min(key0 + size, p.keys)};
             };
             work.each(number, end, after, [&](const problem& p, std::ptrdiff_t b, const problem* next, std::ptrdiff_t next_b) {
-                if (phase >= (std::max(p.rows, p.keys) + size - 1) / size) return;
-                const cell then = next ? cell_of(*next, next_b) : cell{};
-                worker.run(cell_of(p, b), phase == 0, next ? &then : nullptr);
+                const auto met = [&](const problem& it) { return phase < (std::max(it.rows, it.keys) + size - 1) / size; };
+                if (!met(p)) return;
+                const bool known = next && met(*next);
+                const cell then = known ? cell_of(*next, next_b) : cell{};
+                worker.run(cell_of(p, b), phase == 0, known ? &then : nullptr);
             });
         });
 }

@@ -14,16 +14,32 @@ namespace heed::inline HEED_TARGET::cpu::attention_detail {
 /// Keys first to last, counted from the beginning of their tile.
 struct key_run { std::ptrdiff_t first, last; bool whole; };
 
-/// The end of what is not hidden of first to last, to within `unit`, where hidden(a, b) says that a to b is.
-template <class Hidden> std::ptrdiff_t visible_end(std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t unit, const Hidden& hidden) {
-    if (first == last || !hidden(first + (last - first - 1) / unit * unit, last)) return last;
-    std::ptrdiff_t low = 0, high = (last - first - 1) / unit;   // in units: all from `high` on is hidden
-    while (low < high) {
-        const std::ptrdiff_t middle = low + (high - low) / 2;
-        if (hidden(first + middle * unit, last)) high = middle;
-        else low = middle + 1;
+/// The end of what is not hidden of first to last, where hidden(a, b) says that a to b is. It is sought near `guess` first.
+template <class Hidden> std::ptrdiff_t visible_end(std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t guess, const Hidden& hidden) {
+    if (first == last || !hidden(last - 1, last)) return last;
+    std::ptrdiff_t low = first, high = last - 1;   // all from `high` on is hidden, not all from `low` - 1 on
+    const auto ask = [&](std::ptrdiff_t at) {
+        if (at < low || at >= high) return;
+        if (hidden(at, last)) high = at;
+        else low = at + 1;
+    };
+    ask(guess);
+    ask(guess - 1);
+    while (low < high) ask(low + (high - low) / 2);
+    return high;
+}
+
+/// Rows and keys of a rectangle, row1 and key1 moved to where the rest is hidden; to row0 and key0 where all is.
+struct rectangle { std::ptrdiff_t row0, row1, key0, key1; };
+
+/// What can be seen of a rectangle, likely as much as of its neighbour.
+template <class Score> rectangle visible_part(const Score& score, rectangle all, const rectangle& neighbour) {
+    if constexpr (Score::masked) {
+        const auto hides = [&](auto r0, auto r1, auto k0, auto k1) { return verdict_of(score, r0, r1, k0, k1) == tile_verdict::none; };
+        if (all.row0 < all.row1) all.key1 = visible_end(all.key0, all.key1, neighbour.key1, [&](auto a, auto b) { return hides(all.row0, all.row1, a, b); });
+        if (all.key0 < all.key1) all.row1 = visible_end(all.row0, all.row1, neighbour.row1, [&](auto a, auto b) { return hides(a, b, all.key0, all.key1); });
     }
-    return first + high * unit;
+    return all.row0 == all.row1 || all.key0 == all.key1 ? rectangle{all.row0, all.row0, all.key0, all.key0} : all;
 }
 
 /// Runs of a tile of up to Most keys. All but the last end at a multiple of the finest panel.
@@ -41,7 +57,8 @@ public:
         for (std::ptrdiff_t first = 0; first < keys_; first += panel) panels_[first / panel] = verdict_of(score, row0, row1, key0 + first, key0 + std::min(first + panel, keys_));
     }
 
-    /// Whether no row sees anything.
+    /// Whether every row sees every key; whether no row sees anything.
+    bool everything() const { return whole_ == tile_verdict::all; }
     bool nothing() const { return whole_ == tile_verdict::none; }
 
     /// Asks for some of those rows, where the answer for all leaves it open.
