@@ -77,13 +77,18 @@ template <class Node> constexpr int count_leaves() {
 template <class Node, class Statement> inline constexpr bool gives_sizes = requires(const Node& node, Statement& s) { node.take_gathered(s); };
 template <class Statement, class... X> constexpr bool sizes_below(axes<X...>) { return ((gives_sizes<X, Statement> || sizes_below<Statement>(typename X::operands{})) || ...); }
 
+/// The memory of a leaf: one function for all statements that have such a leaf.
+template <class Names, class Leaf>
+[[gnu::noinline]] void describe(memory_description& to, const Leaf& leaf, bool elsewhere) {
+    to = {leaf.memory(), item_places<typename Leaf::items, Names>, elsewhere};
+}
 /// Lists the memory of a tree's leaves.
 template <class Names>
 struct leaf_list {
     memory_description* last;
     bool elsewhere = false;
     template <class Node> void operator()(const Node& node) {
-        if constexpr (is_leaf<Node>) *last++ = {node.memory(), item_places<typename Node::items, Names>, elsewhere};
+        if constexpr (is_leaf<Node>) describe<Names>(*last++, node, elsewhere);
         else if constexpr (reads_elsewhere<Node>) {
             const bool before = std::exchange(elsewhere, true);
             node.each(*this);
