@@ -12,12 +12,17 @@ inline constexpr int most_slots = 8;
 inline constexpr int no_lane = 31;
 
 /// How an operand steps through memory: a stride for each slot, and one for each row before its ragged sequence. What counts
-/// its place along a slot, and has no memory, has no strides.
+/// its place along a slot, and has no memory, has no strides. Along some slots, lanes are read from a pointer on.
 struct walk {
     unsigned slots;
     const index* stride;
     index per_row;
+    unsigned running = 0;
+    const void* pointer = nullptr;      // where the pointer itself is
+    int bytes = 0;                      // of an element
+
     bool has(int slot) const { return slots >> slot & 1; }
+    bool runs_along(int slot) const { return running >> slot & 1; }
 };
 
 /// Whether neighbours along a slot are neighbours in the memory of every walk.

@@ -54,8 +54,6 @@ struct leaf {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    /// Whether the lanes of a slot are read at `here` and a step further each.
-    static constexpr bool runs_along(int slot) { return slots >> slot & 1; }
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         here = base + row * per_row;
         here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
@@ -67,7 +65,7 @@ struct leaf {
         } else return C::same(*here);
     }
     static constexpr int walk_count = 1;
-    void walks(walk*& out) const { *out++ = {Slots, stride, per_row}; }
+    void walks(walk*& out) const { *out++ = {Slots, stride, per_row, Slots, &here, sizeof(T)}; }
     [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
     void reductions(auto&&) const {}
 };
@@ -197,7 +195,6 @@ struct gathered {
     index step = 0;
     Ids ids;
 
-    static constexpr bool runs_along(int slot) { return (Slots & ~Ids::slots) >> slot & 1; }
     template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
         ids.template seek<Lane>(at, row);
         here = base;
@@ -220,7 +217,7 @@ struct gathered {
         } else return C::same(*here);
     }
     static constexpr int walk_count = Ids::walk_count + 1;
-    void walks(walk*& out) const { *out++ = {Slots, stride, 0}, ids.walks(out); }
+    void walks(walk*& out) const { *out++ = {Slots, stride, 0, Slots & ~Ids::slots, &here, sizeof(T)}, ids.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
     void reductions(auto&&) const {}
 };

@@ -5,6 +5,8 @@
 #include <heed/eval/cpu/parallel.hpp>
 #include <heed/eval/cpu/row_loops.hpp>
 
+#include <cstring>
+
 namespace heed::inline HEED_TARGET::cpu {
 
 namespace row_programs {
@@ -18,14 +20,31 @@ inline constexpr int abreast = 4;
     return alike && lowered::dense_along(lane, writes_inner ? walks : walks + 1, last);
 }
 
-/// The reduction of type R in a tree.
+/// A part of one tree in another of its kind.
 template <class R, class Tree>
-HEED_INLINE R& the(Tree& tree) {
-    R* found = nullptr;
-    tree.reductions([&](auto& r) __attribute__((always_inline)) {
-        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(r)>, R>) found = &r;
-    });
-    return *found;
+HEED_INLINE R& same_part(R& part, Tree& tree, Tree& other) {
+    return *reinterpret_cast<R*>(reinterpret_cast<char*>(&other) + (reinterpret_cast<char*>(&part) - reinterpret_cast<char*>(&tree)));
+}
+
+/// An operand that memory is asked for: where in its tree the pointer to a row lies, and how many bytes on; -1 where there is none.
+struct asked {
+    std::ptrdiff_t pointer = -1;
+    index ahead = 0;
+    HEED_INLINE const char* in(const void* tree, const char* otherwise) const {
+        if (pointer < 0) return otherwise;
+        const char* row;
+        std::memcpy(&row, static_cast<const char*>(tree) + pointer, sizeof(row));
+        return row + ahead;
+    }
+};
+/// Two operands of a tree that vary from row to row along a slot, `rows` rows ahead.
+[[gnu::noinline]] inline void choose(const void* tree, const lowered::walk* w, const lowered::walk* last, int lane, int slot, index rows, asked (&chosen)[2]) {
+    for (; w != last; ++w) {
+        if (!w->runs_along(lane) || w->stride[slot] == 0) continue;
+        const asked one{static_cast<const char*>(w->pointer) - static_cast<const char*>(tree), rows * w->stride[slot] * w->bytes};
+        if (chosen[0].pointer < 0) chosen[0] = one;
+        else if (one.in(tree, nullptr) != chosen[0].in(tree, nullptr)) chosen[1] = one;
+    }
 }
 
 /// Asks memory for what lies `rows` rows ahead: two operands that vary from row to row along a slot, and the result. The
@@ -35,18 +54,10 @@ struct request {
     char* result;
 
     request() = default;
-    template <class C, class Tree, class T>
-    HEED_INLINE request(std::type_identity<C>, const Tree& tree, const lowered::target<T>& target, int slot, index rows) {
-        result = reinterpret_cast<char*>(target.here + rows * target.stride[slot]);
-        first = second = result;                     // asked for twice, where there are fewer
-        tree.leaves([&](const auto& leaf) __attribute__((always_inline)) {
-            if constexpr (std::remove_cvref_t<decltype(leaf)>::slots >> C::lane & 1) {
-                if (leaf.stride[slot] == 0) return;
-                const char* const p = reinterpret_cast<const char*>(leaf.here + rows * leaf.stride[slot]);
-                if (first == result) first = p;
-                else if (p != first) second = p;
-            }
-        });
+    template <class T>
+    HEED_INLINE request(const void* tree, const asked (&chosen)[2], const lowered::target<T>& target, int slot, index rows)
+        : result(reinterpret_cast<char*>(target.here + rows * target.stride[slot])) {
+        first = chosen[0].in(tree, result), second = chosen[1].in(tree, result);        // asked for twice, where there are fewer
     }
 
     HEED_INLINE void operands(index byte) const {
@@ -101,6 +112,7 @@ void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::t
         lowered::cursor c;
         V reduced[abreast][count];
         request next[abreast];
+        asked chosen[2];
         const index length = row_length, begin = job * together, end = std::min(all, begin + together);
         const int slot = l.outer - 1;
         for (index r = begin; r < end; r += abreast) {
@@ -111,7 +123,12 @@ void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::t
                 else if (g < n) lowered::next_place(l, 0, l.outer, c);
                 t[g].template seek<C::lane>(c.at, c.row);
                 out[g].template seek<WritesInner ? C::lane : lowered::no_lane>(c.at, c.row);
-                next[g] = request(std::type_identity<C>(), t[g], out[g], slot, rows_ahead);
+                if (r + g == begin) {
+                    lowered::walk walks[Tree::walk_count + 1] = {}, *last = walks;
+                    t[0].walks(last);
+                    choose(&t[0], walks, last, C::lane, slot, rows_ahead, chosen);
+                }
+                next[g] = request(&t[g], chosen, out[g], slot, rows_ahead);
             }
             bool done[count] = {};
             t[0].reductions([&](auto& first) __attribute__((always_inline)) {
@@ -126,7 +143,7 @@ void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::t
                         return;
                     }
                 if constexpr (std::is_same_v<op, operations::once>) {
-                    for (int g = 0; g < abreast; ++g) reduced[g][k] = the<R>(t[g]).x.template get<C>(lowered::spot{0, w, reduced[g]});
+                    for (int g = 0; g < abreast; ++g) reduced[g][k] = same_part(first, t[0], t[g]).x.template get<C>(lowered::spot{0, w, reduced[g]});
                 } else {
                     // Memory is asked for more in the pass that writes, or in the last where none does.
                     constexpr bool asks = k == keeps || (!WritesInner && k >= count - 2);
@@ -134,7 +151,7 @@ void by_rows_abreast(const lowered::loops& l, const Tree& tree, const lowered::t
                     for (int g = 0; g < n; ++g) {
                         T* const row = out[g].here;
                         const request ahead = next[g];
-                        sum[g] = fold_row<C, op>(the<R>(t[g]).x, length, reduced[g], [&](index i, int lanes, V value) __attribute__((always_inline)) {
+                        sum[g] = fold_row<C, op>(same_part(first, t[0], t[g]).x, length, reduced[g], [&](index i, int lanes, V value) __attribute__((always_inline)) {
                             if constexpr (asks) ahead.operands(i * bytes);
                             if constexpr (k == keeps) {
                                 ahead.written(i * bytes);
