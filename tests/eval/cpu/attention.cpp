@@ -4,6 +4,7 @@
 #include <heed/eval/cpu/attention_backward.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -640,6 +641,40 @@ TEST_CASE("a tile that hides a row whole does not lose what the row has seen", "
     solve(p, first_keys{});
     CHECK(difference(read(x.shape, x.out, role::output, batch), p.out) < tolerance<float>);
     CHECK(difference(read(x.shape, x.log_sum_exp, role::row, batch), p.log_sum_exp) < tolerance<float>);
+}
+
+/// Each row sees a few keys before it. Looks at what its thread's stack holds whenever it is asked.
+struct looks_at_workspace {
+    static constexpr bool linear = true, masked = true;
+    std::atomic<std::size_t>* most;
+
+    float scale() const { return 1; }
+    void seek(const index_type*) {}
+    tile_verdict verdict(index_type row0, index_type row1, index_type key0, index_type key1) const {
+        const auto [block, used] = heed::cpu::workspace::of_this_thread().top();
+        const std::size_t held = block == 0 ? used : std::numeric_limits<std::size_t>::max();   // the first block is of 4 MiB or more
+        for (std::size_t before = *most; held > before && !most->compare_exchange_weak(before, held);) {}
+        return key0 >= row1 || key1 + 32 <= row0 ? tile_verdict::none : tile_verdict::some;
+    }
+    void mask(index_type row, index_type key0, float* scores, int n) const {
+        for (int j = 0; j < n; ++j)
+            if (key0 + j > row || key0 + j + 32 <= row) scores[j] = -std::numeric_limits<float>::infinity();
+    }
+};
+
+TEST_CASE("a thread holds less than a MiB, however long the sequences", "[attention]") {
+    for (const index_type depth : {32, 64, 128})
+        for (const index_type length : {256, 4096, 32768}) {
+            tensors<float> x(sizes(1, 1, length, length, depth, depth), 0);
+            std::atomic<std::size_t> forward = 0, backward = 0;
+            heed::cpu::attention_forward<float>(x.shape, x.operands(), looks_at_workspace{&forward});
+            heed::cpu::attention_backward<float>(x.shape, x.backward_operands(), looks_at_workspace{&backward});
+            INFO(length << " tokens, depth " << depth << ": forward " << forward / 1024 << " KiB, backward " << backward / 1024 << " KiB");
+            for (const std::size_t held : {forward.load(), backward.load()}) {
+                CHECK(held > 64 * 1024);   // it was looked at while it was held
+                CHECK(held < 1024 * 1024);
+            }
+        }
 }
 
 #if defined(_OPENMP)
