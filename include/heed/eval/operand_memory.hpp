@@ -24,13 +24,13 @@ struct memory_description {
 
     memory_description() = default;
     template <class T, int Rank>
-    memory_description(const strided<T, Rank>& m, const item_place* places, bool elsewhere = false)
-        : data(reinterpret_cast<const char*>(m.data)), element(sizeof(T)), rank(Rank), offsets(m.offsets), segments(m.segments), items(places), read_elsewhere(elsewhere) {
+    memory_description(const strided<T, Rank>& m, const item_place* places) { describe(m, places, false); }
+    template <class T, int Rank>
+    [[gnu::noinline]] void describe(const strided<T, Rank>& m, const item_place* places, bool elsewhere) {
         static_assert(Rank <= most_items, "heed: a tensor has at most twelve items");
-        take_layout(m.size, m.stride);
-    }
-    [[gnu::noinline]] void take_layout(const index* sizes, const index* strides) {
-        for (int i = 0; i < rank; ++i) size[i] = sizes[i], stride[i] = strides[i];
+        data = reinterpret_cast<const char*>(m.data), element = sizeof(T), rank = Rank;
+        offsets = m.offsets, segments = m.segments, items = places, read_elsewhere = elsewhere;
+        for (int i = 0; i < rank; ++i) size[i] = m.size[i], stride[i] = m.stride[i];
     }
     /// The bytes from the first element to the last; none where a size is 0.
     void range(const char*& low, const char*& high) const {
@@ -77,18 +77,13 @@ template <class Node> constexpr int count_leaves() {
 template <class Node, class Statement> inline constexpr bool gives_sizes = requires(const Node& node, Statement& s) { node.take_gathered(s); };
 template <class Statement, class... X> constexpr bool sizes_below(axes<X...>) { return ((gives_sizes<X, Statement> || sizes_below<Statement>(typename X::operands{})) || ...); }
 
-/// The memory of a leaf: one function for all statements that have such a leaf.
-template <class Names, class Leaf>
-[[gnu::noinline]] void describe(memory_description& to, const Leaf& leaf, bool elsewhere) {
-    to = {leaf.memory(), item_places<typename Leaf::items, Names>, elsewhere};
-}
 /// Lists the memory of a tree's leaves.
 template <class Names>
 struct leaf_list {
     memory_description* last;
     bool elsewhere = false;
     template <class Node> void operator()(const Node& node) {
-        if constexpr (is_leaf<Node>) describe<Names>(*last++, node, elsewhere);
+        if constexpr (is_leaf<Node>) (last++)->describe(node.memory(), item_places<typename Node::items, Names>, elsewhere);
         else if constexpr (reads_elsewhere<Node>) {
             const bool before = std::exchange(elsewhere, true);
             node.each(*this);
