@@ -217,7 +217,12 @@ struct gathered {
         } else return C::same(*here);
     }
     static constexpr int walk_count = Ids::walk_count + 1;
-    void walks(walk*& out) const { *out++ = {Slots, stride, 0, Slots & ~Ids::slots, &here, sizeof(T)}, ids.walks(out); }
+    void walks(walk*& out) const {
+        *out++ = {Slots, stride, 0, Slots & ~Ids::slots, &here, sizeof(T)};
+        walk* w = out;
+        ids.walks(out);
+        for (; w != out; ++w) w->running = 0;       // ids are looked up one by one, where they lie
+    }
     [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
     void reductions(auto&&) const {}
 };
