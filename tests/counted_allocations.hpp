@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <new>
 
+#include <heed/eval/cpu/workspace.hpp>
+
 namespace {
 std::atomic<long> allocations{0};
 
@@ -14,6 +16,12 @@ void* counted(std::size_t size, std::size_t alignment) {
     void* const memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
+}
+
+/// A thread gets its stack of kernel memory when it first has work, which on a busy machine may be late: now, for all.
+[[maybe_unused]] void give_every_thread_its_stack() {
+#pragma omp parallel
+    heed::cpu::scratch<float> one(1);
 }
 }  // namespace
 

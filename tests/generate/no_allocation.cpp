@@ -22,6 +22,7 @@ TEST_CASE("after its first token a sampler allocates nothing, whatever its optio
              {.temperature = 0}, {}, {.top_k = 50, .top_p = 0.95}, {.top_p = 0.9, .min_p = 1e-4}, {.top_k = 2000}, {.logit_bias = {{3, 1}}, .repetition_penalty = 1.2}}) {
         generate::sampler sample(options);
         sample(logits, text);
+        give_every_thread_its_stack();
         const long before = allocations;
         for (int i = 0; i < 20; ++i) sample(logits, text);
         CHECK(allocations == before);
@@ -33,6 +34,7 @@ TEST_CASE("and none for a batch of rows") {
     tensor<int, batch> tokens;
     generate::sampler sample({.top_k = 5});
     sample.rows<vocabulary>(logits, tokens);
+    give_every_thread_its_stack();
     const long before = allocations;
     for (int i = 0; i < 20; ++i) sample.rows<vocabulary>(logits, tokens);
     CHECK(allocations == before);

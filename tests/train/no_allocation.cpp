@@ -34,6 +34,7 @@ TEST_CASE("after one batch at the budget, 100 uneven training steps allocate not
         optimizer.step(model, 1e-3, train::clip_by_global_norm(model, 1.0, 1 / loss.count).scale);
     };
     step(batches[0]);
+    give_every_thread_its_stack();
     const long before = allocations;
     for (int i = 1; i <= 100; ++i) step(batches[static_cast<std::size_t>(i)]);
     CHECK(allocations == before);
@@ -48,6 +49,7 @@ TEST_CASE("and so do 100 uneven passes of inference") {
     batches[0].ids = tensor<int, texts>(texts(std::vector<int>(16, 40)));
     for (std::uint64_t i = 1; i <= 100; ++i) batches.emplace_back(i, 1 + static_cast<int>(i % 16), 40);
     model.forward(batches[0].ids, trace);
+    give_every_thread_its_stack();
     const long before = allocations;
     for (int i = 1; i <= 100; ++i) model.forward(batches[static_cast<std::size_t>(i)].ids, trace);
     CHECK(allocations == before);
@@ -61,6 +63,7 @@ TEST_CASE("and so does decoding, a token at a time") {
     generate::cache<language_model, text> cache(decoder, text{3});
     cache.read(std::vector<std::vector<int>>{{1, 2, 3}, {4}, {5, 6}});
     cache.read(std::array{7, 8, 9});
+    give_every_thread_its_stack();
     const long before = allocations;
     for (int i = 0; i < 60; ++i) cache.read(std::array{i % 11, 3, 10 - i % 11});
     CHECK(allocations == before);
