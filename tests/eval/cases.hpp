@@ -143,6 +143,7 @@ void tables(Check&& check) {
     check("gather by position", [](auto& o) { return o.x + gather<row>(o.table, min(position<token>(), 10)); });
     check("gather by position, turned back", [](auto& o) { return o.x * gather<row>(o.table, position<token>() - position<token>() / 11 * 11); });
     check("gather along the lanes", [](auto& o) { return gather<row>(sum<model>(o.table), o.ids) + o.by_batch; });
+    check("gather along the lanes, ids apart", [](auto& o) { return position<token>() * o.by_batch + gather<row>(sum<model>(o.table), o.ids); });
 }
 
 template <class Check>
