@@ -73,3 +73,8 @@ TEST_CASE("blocks are every row once") {
     by_rows<width>(x, [&](auto rows) { rows(x) += 1.0F; });
     for (const float element : x) CHECK(element == 1);
 }
+
+TEST_CASE("a tensor of other rows is an error in words") {
+    tensor<float, token, width> x(token{100}), shorter(token{99});
+    CHECK_THROWS_WITH(by_rows<width>(x, [&](auto rows) { rows(shorter) = rows(x); }), "axis row has size 100 in one operand and 99 in another");
+}

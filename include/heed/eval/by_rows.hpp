@@ -24,16 +24,20 @@ struct row : axis<> {};
 /// Rows first to last of tensors that lead with the same `Lead` items.
 template <int Lead>
 struct row_block {
-    index first, last;
+    index first, last, of_all;
 
-    /// These rows: {row, what is left of the items}. The tensor has its sizes already.
+    /// These rows: {row, what is left of the items}. The tensor has its sizes already; shape_error where its rows are others.
     template <class T, class... Items> auto operator()(tensor<T, Items...>& of) const { return part(of.memory(), axes<Items...>{}); }
     template <class T, class... Items> auto operator()(const tensor<T, Items...>& of) const { return part(of.memory(), axes<Items...>{}); }
 
 private:
     template <class T, class... Items>
     auto part(const strided<T, sizeof...(Items)>& whole, axes<Items...>) const {
+        static_assert(sizeof...(Items) >= Lead, "heed: by_rows takes rows of tensors that lead with the same axes");
         using items = lists::join<axes<row>, lists::behind<axes<Items...>, Lead>>;
+        index count = 1;
+        for (int i = 0; i < Lead; ++i) count *= whole.size[i];
+        if (count != of_all) throw_sizes_differ("row", of_all, count);
         strided<T, items::size> rows;
         rows.stride[0] = 1;
         for (int i = Lead; i < static_cast<int>(sizeof...(Items)); ++i) {
@@ -66,7 +70,7 @@ void by_rows(const tensor<T, Items...>& x, const auto& f) {
         const auto memory = x.memory();
         detail::index rows = 1;
         for (int i = 0; i < lead; ++i) rows *= memory.size[i];
-        if (rows > 0) backend_of<space_of<T>>::by_rows(rows, [&](detail::index first, detail::index last) { f(detail::row_block<lead>{first, last}); });
+        if (rows > 0) backend_of<space_of<T>>::by_rows(rows, [&](detail::index first, detail::index last) { f(detail::row_block<lead>{first, last, rows}); });
     } else f(detail::all_rows{});
 }
 
