@@ -5,20 +5,29 @@
 /// drawn without the elements before it, by any thread, in any order, with the same bits.
 #pragma once
 
-#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numbers>
 
-#include "heed/error.hpp"
+#include <heed/error.hpp>
+#include <heed/target.hpp>
 
 namespace heed {
 
-using philox_key = std::array<std::uint32_t, 2>;
-using philox_block = std::array<std::uint32_t, 4>;
+/// Words of 32 bits.
+template <int N>
+struct philox_words {
+    std::uint32_t word[N];
+    HEED_HOST_DEVICE constexpr std::uint32_t& operator[](std::size_t i) noexcept { return word[i]; }
+    HEED_HOST_DEVICE constexpr std::uint32_t operator[](std::size_t i) const noexcept { return word[i]; }
+    bool operator==(const philox_words&) const = default;
+};
+using philox_key = philox_words<2>;
+using philox_block = philox_words<4>;
 
 /// The four random words of a counter under a key, after the ten rounds of Philox4x32-10.
-constexpr philox_block philox(philox_key key, philox_block counter) noexcept {
+HEED_HOST_DEVICE constexpr philox_block philox(philox_key key, philox_block counter) noexcept {
     constexpr std::uint64_t multiplier_0 = 0xD2511F53, multiplier_1 = 0xCD9E8D57;
     constexpr std::uint32_t golden_ratio = 0x9E3779B9, square_root_of_three_less_one = 0xBB67AE85;
     for (int round = 0; round < 10; ++round) {
@@ -34,7 +43,7 @@ constexpr philox_block philox(philox_key key, philox_block counter) noexcept {
 
 /// The same of N counters at once, word w of counter i at words[w][i], in place: a loop that compilers vectorise.
 template <int N>
-inline void philox(philox_key key, std::uint32_t (&words)[4][N]) noexcept {
+HEED_HOST_DEVICE inline void philox(philox_key key, std::uint32_t (&words)[4][N]) noexcept {
     for (int round = 0; round < 10; ++round) {
         for (int i = 0; i < N; ++i) {
             const std::uint64_t product_0 = std::uint64_t(0xD2511F53) * words[0][i], product_1 = std::uint64_t(0xCD9E8D57) * words[2][i];
@@ -48,14 +57,14 @@ inline void philox(philox_key key, std::uint32_t (&words)[4][N]) noexcept {
     }
 }
 
-constexpr std::uint32_t low_word(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
-constexpr std::uint32_t high_word(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value >> 32); }
+HEED_HOST_DEVICE constexpr std::uint32_t low_word(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
+HEED_HOST_DEVICE constexpr std::uint32_t high_word(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value >> 32); }
 
 /// A word as a float in [0, 1): its 24 upper bits, so that every value is exact and 1 is never reached.
-constexpr float uniform_from(std::uint32_t word) noexcept { return static_cast<float>(word >> 8) * 0x1p-24F; }
+HEED_HOST_DEVICE constexpr float uniform_from(std::uint32_t word) noexcept { return static_cast<float>(word >> 8) * 0x1p-24F; }
 
 /// Two words as a double in [0, 1), of 53 bits.
-constexpr double uniform_from(std::uint32_t upper, std::uint32_t lower) noexcept {
+HEED_HOST_DEVICE constexpr double uniform_from(std::uint32_t upper, std::uint32_t lower) noexcept {
     return static_cast<double>(((static_cast<std::uint64_t>(upper) << 32) | lower) >> 11) * 0x1p-53;
 }
 
@@ -67,7 +76,7 @@ inline double normal_from(const philox_block& words) noexcept {
 }
 
 /// The key of a seed and a step. What draws from it in a manner of its own has a purpose of its own.
-constexpr philox_key key_of(std::uint64_t seed, std::uint64_t step, std::uint32_t purpose = 0) noexcept {
+HEED_HOST_DEVICE constexpr philox_key key_of(std::uint64_t seed, std::uint64_t step, std::uint32_t purpose = 0) noexcept {
     const philox_block mixed = philox({low_word(seed), high_word(seed)}, {low_word(step), high_word(step), 0, purpose});
     return {mixed[0], mixed[1]};
 }
@@ -105,7 +114,7 @@ public:
     /// Mean 0 and variance 1: four words.
     double normal() noexcept {
         philox_block words{};
-        for (auto& word : words) word = bits();
+        for (std::uint32_t& word : words.word) word = bits();
         return normal_from(words);
     }
 

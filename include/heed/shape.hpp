@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace heed::inline HEED_TARGET {
 
@@ -25,10 +26,10 @@ struct strided {
     const index* offsets = nullptr;
     index segments = 0;
 
-    operator strided<const T, Rank>() const
-        requires(!std::is_const_v<T>)
-    {
-        strided<const T, Rank> result;
+    template <class U>
+        requires(std::is_same_v<U, const T> && !std::is_const_v<T>)
+    operator strided<U, Rank>() const {
+        strided<U, Rank> result;
         result.data = data;
         for (int i = 0; i < Rank; ++i) result.size[i] = size[i], result.stride[i] = stride[i];
         result.offsets = offsets;
@@ -41,6 +42,15 @@ struct strided {
         return product;
     }
 };
+
+/// Whether elements follow one another in the order of the items.
+template <class T, int Rank>
+constexpr bool is_dense(const strided<T, Rank>& m) {
+    index step = 1;
+    for (int i = Rank; i-- > 0; step *= m.size[i])
+        if (m.size[i] != 1 && m.stride[i] != step) return false;
+    return true;
+}
 
 [[noreturn, gnu::cold]] inline void throw_sizes_differ(std::string_view name, index one, index other) {
     throw shape_error("axis " + std::string(name) + " has size " + std::to_string(one) + " in one operand and " + std::to_string(other) + " in another");

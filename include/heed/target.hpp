@@ -29,7 +29,16 @@
 #define HEED_TEXT_(a) #a
 #define HEED_TEXT(a) HEED_TEXT_(a)
 
-#if defined(HEED_REFERENCE_ALONE)
+/// Before what kernels for a GPU share with the host: element functions, index logic.
+#if defined(__CUDACC__)
+#define HEED_HOST_DEVICE __host__ __device__
+#else
+#define HEED_HOST_DEVICE
+#endif
+
+#if defined(__CUDACC__)
+#define HEED_TARGET HEED_JOIN(target_cuda, HEED_INSTRUCTIONS)
+#elif defined(HEED_REFERENCE_ALONE)
 #define HEED_TARGET HEED_JOIN(target_reference, HEED_INSTRUCTIONS)
 #elif defined(_OPENMP)
 #define HEED_TARGET HEED_JOIN(target_openmp, HEED_INSTRUCTIONS)

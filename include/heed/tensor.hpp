@@ -4,8 +4,10 @@
 #include <heed/view.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -13,9 +15,21 @@ namespace heed::inline HEED_TARGET {
 
 namespace detail {
 
+/// The memory of a space. A space of its own specialises it, and adds from_host and to_host, copies like copy.
+template <class Space> struct memory_of;
+template <> struct memory_of<host> {
+    static constexpr std::align_val_t alignment{64};
+    static void* allocate(std::size_t bytes) { return ::operator new(bytes, alignment); }
+    static void release(void* p) noexcept { ::operator delete(p, alignment); }
+    static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    static void zero(void* to, std::size_t bytes) { std::memset(to, 0, bytes); }
+};
+
 /// Aligned memory that grows and never shrinks, so that a tensor can take batches of uneven size without allocating.
 template <class T>
 class buffer {
+    using memory = memory_of<space_of<T>>;
+
 public:
     buffer() = default;
     buffer(const buffer& other) { *this = other; }
@@ -23,7 +37,7 @@ public:
     buffer& operator=(const buffer& other) {
         if (this != &other) {
             resize(other.size_);
-            if (size_ > 0) std::memcpy(static_cast<void*>(data_), other.data_, sizeof(T) * static_cast<std::size_t>(size_));
+            if (size_ > 0) memory::copy(data_, other.data_, bytes());
         }
         return *this;
     }
@@ -39,17 +53,24 @@ public:
     void resize(index size) {
         if (size > capacity_) {
             release();
-            data_ = static_cast<T*>(::operator new(sizeof(T) * static_cast<std::size_t>(size), std::align_val_t{64}));
+            data_ = static_cast<T*>(memory::allocate(sizeof(T) * static_cast<std::size_t>(size)));
             capacity_ = size;
         }
         size_ = size;
+    }
+    void zero() {
+        if (size_ > 0) memory::zero(data_, bytes());
+    }
+    void take_from_host(const void* from) {
+        if (size_ > 0) memory::from_host(data_, from, bytes());
     }
     T* data() const { return data_; }
     index size() const { return size_; }
 
 private:
+    std::size_t bytes() const { return sizeof(T) * static_cast<std::size_t>(size_); }
     void release() {
-        if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{64});
+        if (data_) memory::release(data_);
         data_ = nullptr;
         capacity_ = 0;
     }
@@ -102,7 +123,7 @@ public:
         ((size_[n] = extent_or_zero<Items>(), ++n), ...);
         if constexpr (detail::ragged_items<Items...> > 0) offsets_.assign(1, 0);
         allocate();
-        zero();
+        elements_.zero();
     }
     /// Zeros, of these sizes, named in any order: `tensor<...> x(batch{2}, token{3})`, `x(texts{3, 1, 0, 5})`.
     template <item_type... Size>
@@ -112,7 +133,7 @@ public:
         int n = 0;
         ((size_[n] = size_from<Items>(sizes...), ++n), ...);
         allocate();
-        zero();
+        elements_.zero();
     }
     /// The elements as nested braces; a run-time axis takes its size from them.
     tensor(list elements)
@@ -124,8 +145,15 @@ public:
         detail::read_list<T, rank>(elements, size_, nowhere, true);
         for (index& size : size_) size = std::max<index>(size, 0);
         allocate();
-        T* out = data();
-        detail::read_list<T, rank>(elements, size_, out, false);
+        if constexpr (is_on_host<T>) {
+            T* out = data();
+            detail::read_list<T, rank>(elements, size_, out, false);
+        } else {
+            const std::unique_ptr<T[]> here(new T[static_cast<std::size_t>(size())]);
+            T* out = here.get();
+            detail::read_list<T, rank>(elements, size_, out, false);
+            elements_.take_from_host(here.get());
+        }
     }
     tensor(const tensor&) = default;
     /// What is moved from is empty; a scalar, which cannot be, is copied.
@@ -157,7 +185,7 @@ public:
     /// axes given, in any order, the element.
     template <class... I> decltype(auto) operator()(I... at) { return detail::indexed(memory(), axes<Items...>{}, at...); }
     template <class... I> decltype(auto) operator()(I... at) const { return detail::indexed(memory(), axes<Items...>{}, at...); }
-    operator T() const requires(rank == 0) { return *data(); }
+    operator T() const requires(rank == 0 && is_on_host<T>) { return *data(); }
 
     T* begin() { return data(); }
     T* end() { return data() + size(); }
@@ -251,9 +279,6 @@ private:
         index count = 1;
         for (int i = 0; i < rank; ++i) count *= size_[i];
         elements_.resize(count);
-    }
-    void zero() {
-        if (size() > 0) std::memset(static_cast<void*>(data()), 0, sizeof(T) * static_cast<std::size_t>(size()));
     }
 
     detail::buffer<T> elements_;

@@ -64,6 +64,10 @@ step step_into(const strided<T, Rank>& from, int item, const I&... at) {
 }
 
 /// The element or the part of `from` that the named positions choose.
+template <class T> constexpr void check_readable() {
+    static_assert(is_on_host<std::remove_const_t<T>>, "heed: an element that is not in the host's memory is read from a copy: tensor<float, ...> here = there");
+}
+
 template <class T, class... Items, class... I>
 decltype(auto) choose(const strided<T, sizeof...(Items)>& from, axes<Items...>, const I&... at) {
     using chosen = axes<I...>;
@@ -72,8 +76,10 @@ decltype(auto) choose(const strided<T, sizeof...(Items)>& from, axes<Items...>, 
     step steps[sizeof...(Items) + 1];
     int n = 0;
     ((steps[n] = step_into<Items>(from, n, at...), data += steps[n].rows * from.stride[n], ++n), ...);
-    if constexpr (left::size == 0) return static_cast<T&>(*data);
-    else {
+    if constexpr (left::size == 0) {
+        check_readable<T>();
+        return static_cast<T&>(*data);
+    } else {
         strided<T, left::size> to;
         to.data = data;
         int source = 0, target = 0;
@@ -98,6 +104,7 @@ T& element_at(const strided<T, sizeof...(Items)>& from, axes<Items...> items, co
     if constexpr (sizeof...(I) == names::size) {
         return [&]<class... A>(axes<A...>) -> T& { return choose(from, items, A{{static_cast<index>(at)}}...); }(names{});
     } else {
+        check_readable<T>();
         T* data = from.data;
         int n = 0;
         ((assert(static_cast<index>(at) >= 0 && static_cast<index>(at) < from.size[n]), data += static_cast<index>(at) * from.stride[n], ++n), ...);
@@ -151,7 +158,7 @@ public:
     template <operand E> view& operator+=(const E& e) { detail::assign_into(memory_, axes<Items...>{}, detail::capture(e), detail::update::add); return *this; }
 
     template <class... I> decltype(auto) operator()(I... at) const { return detail::indexed(memory_, axes<Items...>{}, at...); }
-    operator T() const requires(rank == 0) { return *memory_.data; }
+    operator T() const requires(rank == 0 && is_on_host<std::remove_const_t<T>>) { return *memory_.data; }
 
     T* data() const { return memory_.data; }
     detail::index size() const { return memory_.count(); }

@@ -46,6 +46,17 @@ inline void fill(bool* first, bool* last, unsigned seed) {
     for (; first != last; ++first) *first = random() % 3 != 0;
 }
 
+/// Calls f with the elements of a tensor, wherever it lives.
+template <class E, class... A>
+void with_elements(tensor<E, A...>& t, auto&& f) {
+    if constexpr (is_on_host<E>) f(t.begin(), t.end());
+    else {
+        tensor<value_of<E>, A...> here = t;
+        f(here.begin(), here.end());
+        t = here;
+    }
+}
+
 template <class T>
 struct operands {
     sizes n;
@@ -61,12 +72,12 @@ struct operands {
     tensor<T, model, head, depth> to_heads;
     tensor<T, head, depth, model> from_heads;
     tensor<T, row, model> table;
-    tensor<bool, batch, token> mask;
-    tensor<int, batch> lengths;
-    tensor<int, batch, token> ids;
+    tensor<in_space_of<bool, T>, batch, token> mask;
+    tensor<in_space_of<int, T>, batch> lengths;
+    tensor<in_space_of<int, T>, batch, token> ids;
     tensor<T, texts, model> packed;
-    tensor<int, texts> packed_ids;
-    T scalar = T(0.75);
+    tensor<in_space_of<int, T>, texts> packed_ids;
+    value_of<T> scalar = value_of<T>(0.75);
 
     explicit operands(sizes s)
         : n(s), x(batch{s.batches}, token{s.tokens}, model{s.models}), turned(batch{s.batches}, token{s.tokens}, model{s.models}),
@@ -75,12 +86,17 @@ struct operands {
           to_heads(model{s.models}), from_heads(model{s.models}), table(row{11}, model{s.models}), mask(batch{s.batches}, token{s.tokens}),
           lengths(batch{s.batches}), ids(batch{s.batches}, token{s.tokens}), packed(texts(of_texts(s)), model{s.models}), packed_ids(texts(of_texts(s))) {
         unsigned seed = 1;
-        const auto some = [&](auto&... t) { (fill(t.begin(), t.end(), ++seed), ...); };
+        const auto some = [&](auto&... t) { (with_elements(t, [&](auto* first, auto* last) { fill(first, last, ++seed); }), ...); };
         some(x, turned, by_token, weight, by_batch, to_inner, from_inner, bias, hidden, to_heads, from_heads, table, mask, packed);
         int i = 0;
-        for (int& length : lengths) length = i++ * 5 % (s.tokens + 1);
-        for (int& id : ids) id = i++ * 7 % 11;
-        for (int& id : packed_ids) id = i++ * 5 % 11;
+        const auto numbered = [&](auto& t, int step, int limit) {
+            with_elements(t, [&](int* first, int* last) {
+                for (; first != last; ++first) *first = i++ * step % limit;
+            });
+        };
+        numbered(lengths, 5, s.tokens + 1);
+        numbered(ids, 7, 11);
+        numbered(packed_ids, 5, 11);
     }
     /// Lengths of a ragged batch, the second text empty.
     static std::vector<int> of_texts(sizes s) {

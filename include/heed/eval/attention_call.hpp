@@ -26,6 +26,12 @@ struct weight_dropout {
     weight_dropout() = default;
     weight_dropout(double dropped, std::uint64_t seed, std::uint64_t step) : rate(dropped), key(key_of(seed, step, 0x64726f70)) {}
 
+    /// What the weight of a pair is multiplied by: 0, or 1 / (1 - rate).
+    template <class T>
+    HEED_HOST_DEVICE T factor(index problem, index row, index at_key) const {
+        const auto block = philox(key, {low_word(static_cast<std::uint64_t>(at_key / 4)), low_word(static_cast<std::uint64_t>(row)), low_word(static_cast<std::uint64_t>(problem)), 0});
+        return uniform_from(block[static_cast<std::size_t>(at_key % 4)]) >= static_cast<float>(rate) ? static_cast<T>(1 / (1 - rate)) : T(0);
+    }
     /// What the weights of keys key0 .. key0 + n of a row are multiplied by: 0, or 1 / (1 - rate).
     template <class T>
     void factors(index problem, index row, index key0, T* factor, index n) const {
@@ -66,14 +72,14 @@ struct attention_call {
     attention_memory<const T> d_out;
     attention_memory<T> dq, dk, dv;
 
-    bool ragged() const { return segment_axis >= 0; }
-    index rows_of(const index* place) const { return (ragged() ? query_offsets[place[segment_axis] + 1] - query_offsets[place[segment_axis]] : row[0]) * row[1] * row[2]; }
-    index keys_of(const index* place) const { return ragged() ? key_offsets[place[segment_axis] + 1] - key_offsets[place[segment_axis]] : key; }
-    index batches() const { return batch[0] * batch[1] * batch[2] * batch[3]; }
-    void place_of(index number, index* at) const {
+    HEED_HOST_DEVICE bool ragged() const { return segment_axis >= 0; }
+    HEED_HOST_DEVICE index rows_of(const index* place) const { return (ragged() ? query_offsets[place[segment_axis] + 1] - query_offsets[place[segment_axis]] : row[0]) * row[1] * row[2]; }
+    HEED_HOST_DEVICE index keys_of(const index* place) const { return ragged() ? key_offsets[place[segment_axis] + 1] - key_offsets[place[segment_axis]] : key; }
+    HEED_HOST_DEVICE index batches() const { return batch[0] * batch[1] * batch[2] * batch[3]; }
+    HEED_HOST_DEVICE void place_of(index number, index* at) const {
         for (int i = 4; i-- > 0; number /= batch[i]) at[i] = number % batch[i];
     }
-    index number_of(const index* at) const { return ((at[0] * batch[1] + at[1]) * batch[2] + at[2]) * batch[3] + at[3]; }
+    HEED_HOST_DEVICE index number_of(const index* at) const { return ((at[0] * batch[1] + at[1]) * batch[2] + at[2]) * batch[3] + at[3]; }
     /// Pairs of rows and keys over all problems.
     double pairs() const {
         double sum = 0;
@@ -89,7 +95,7 @@ struct attention_call {
 /// The tree of an equation without a mask.
 struct no_mask {
     static constexpr int reduction_count = 0;
-    template <int> void seek(const index*, index) {}
+    template <int> HEED_HOST_DEVICE void seek(const index*, index) {}
 };
 
 /// The slots of a score tree: batch axes, row axes, the key.

@@ -15,7 +15,7 @@ struct axis_set {
         if (count == most) throw shape_error("a dot of more than " + std::to_string(most) + " axes of one kind");
         size[count] = n, a[count] = in_a, b[count] = in_b, c[count++] = in_c;
     }
-    index total() const {
+    HEED_HOST_DEVICE index total() const {
         index n = 1;
         for (int i = 0; i < count; ++i) n *= size[i];
         return n;

@@ -114,10 +114,20 @@ template <class T, unsigned S> struct bias_in<lowered::binary<operations::add, l
     static const auto& of(const auto& tree) { return tree.left; }
 };
 
+// Of plan.hpp.
+template <class Exec, class T, int R, class Items, class Node, class Names>
+void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, const statement<Names>& sizes);
+
 /// A contraction with an elementwise tree around it, as its epilogue: on each finished tile, while that is in the cache.
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes) {
     const auto& hard = find_hard(node);
+    if constexpr (!Exec::finishes_tiles) {
+        // The product first, then one kernel on it, in place.
+        assign_contraction(exec, to, Items{}, hard, sizes, std::false_type());
+        using self = leaf<by_pointer<T, R>, T, Items>;
+        return assign_rows(exec, to, Items{}, replace_hard<T>(node, self(by_pointer<T, R>{to})), sizes);
+    }
     using hard_node = std::remove_cvref_t<decltype(hard)>;
     using x_items = typename std::remove_cvref_t<decltype(factors<hard_node>::x(hard))>::items;
     using y_items = typename std::remove_cvref_t<decltype(factors<hard_node>::y(hard))>::items;

@@ -12,41 +12,41 @@ struct one {};
 template <class D> inline constexpr bool is_zero = std::is_same_v<D, zero>;
 template <class D> inline constexpr bool is_one = std::is_same_v<D, one>;
 
-template <class Op, class L, class R> auto combine(L l, R r) { return lowered::binary<Op, kind::floating, L, R>{l, r}; }
-inline auto constant(double value) { return lowered::constant<kind::floating>{value}; }
+template <class Op, class L, class R> HEED_HOST_DEVICE auto combine(L l, R r) { return lowered::binary<Op, kind::floating, L, R>{l, r}; }
+HEED_HOST_DEVICE inline auto constant(double value) { return lowered::constant<kind::floating>{value}; }
 
-template <class L, class R> auto times(L l, R r) {
+template <class L, class R> HEED_HOST_DEVICE auto times(L l, R r) {
     if constexpr (is_zero<L> || is_zero<R>) return zero{};
     else if constexpr (is_one<L>) return r;
     else if constexpr (is_one<R>) return l;
     else return combine<operations::multiply>(l, r);
 }
-template <class D> auto tree_of(D d) {
+template <class D> HEED_HOST_DEVICE auto tree_of(D d) {
     if constexpr (is_zero<D>) return constant(0);
     else if constexpr (is_one<D>) return constant(1);
     else return d;
 }
-template <class L, class R> auto plus(L l, R r) {
+template <class L, class R> HEED_HOST_DEVICE auto plus(L l, R r) {
     if constexpr (is_zero<L>) return r;
     else if constexpr (is_zero<R>) return l;
     else return combine<operations::add>(tree_of(l), tree_of(r));
 }
-template <class D> auto negative(D d) {
+template <class D> HEED_HOST_DEVICE auto negative(D d) {
     if constexpr (is_zero<D>) return d;
     else return times(constant(-1), d);
 }
 
 // Every form is declared before the first is defined: each may hold any other.
-template <class X> auto of(const X&) { return zero{}; }
-template <class X> auto of(const lowered::converted<kind::floating, X>& e);
-template <class Op, class X> auto of(const lowered::unary<Op, kind::floating, X>& e);
-template <class Op, class L, class R> auto of(const lowered::binary<Op, kind::floating, L, R>& e);
-template <class M, class L, class R> auto of(const lowered::choice<kind::floating, M, L, R>& e);
+template <class X> HEED_HOST_DEVICE auto of(const X&) { return zero{}; }
+template <class X> HEED_HOST_DEVICE auto of(const lowered::converted<kind::floating, X>& e);
+template <class Op, class X> HEED_HOST_DEVICE auto of(const lowered::unary<Op, kind::floating, X>& e);
+template <class Op, class L, class R> HEED_HOST_DEVICE auto of(const lowered::binary<Op, kind::floating, L, R>& e);
+template <class M, class L, class R> HEED_HOST_DEVICE auto of(const lowered::choice<kind::floating, M, L, R>& e);
 
-template <class T> auto of(const lowered::accumulated<T>&) { return one{}; }
-template <class X> auto of(const lowered::converted<kind::floating, X>& e) { return of(e.x); }
+template <class T> HEED_HOST_DEVICE auto of(const lowered::accumulated<T>&) { return one{}; }
+template <class X> HEED_HOST_DEVICE auto of(const lowered::converted<kind::floating, X>& e) { return of(e.x); }
 template <class Op, class X>
-auto of(const lowered::unary<Op, kind::floating, X>& e) {
+HEED_HOST_DEVICE auto of(const lowered::unary<Op, kind::floating, X>& e) {
     using namespace operations;
     const auto d = of(e.x);
     using D = std::remove_cvref_t<decltype(d)>;
@@ -59,7 +59,7 @@ auto of(const lowered::unary<Op, kind::floating, X>& e) {
     else static_assert(is_zero<D>, "heed: a score for training may use + - * / min max where exp log tanh sigmoid of the product, and no other function");
 }
 template <class Op, class L, class R>
-auto of(const lowered::binary<Op, kind::floating, L, R>& e) {
+HEED_HOST_DEVICE auto of(const lowered::binary<Op, kind::floating, L, R>& e) {
     using namespace operations;
     const auto l = of(e.left);
     const auto r = of(e.right);
@@ -82,7 +82,7 @@ auto of(const lowered::binary<Op, kind::floating, L, R>& e) {
     } else static_assert(is_zero<DL>, "heed: this operation of the product has no derivative here");
 }
 template <class M, class L, class R>
-auto of(const lowered::choice<kind::floating, M, L, R>& e) {
+HEED_HOST_DEVICE auto of(const lowered::choice<kind::floating, M, L, R>& e) {
     const auto l = of(e.yes);
     const auto r = of(e.no);
     if constexpr (is_zero<std::remove_cvref_t<decltype(l)>> && is_zero<std::remove_cvref_t<decltype(r)>>) return zero{};
@@ -94,6 +94,6 @@ auto of(const lowered::choice<kind::floating, M, L, R>& e) {
 }
 
 /// d tree / d product
-template <class X> auto derive(const X& x) { return tree_of(of(x)); }
+template <class X> HEED_HOST_DEVICE auto derive(const X& x) { return tree_of(of(x)); }
 
 }  // namespace heed::inline HEED_TARGET::derivatives

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <heed/eval/plan.hpp>
-#include <heed/eval/cpu/workspace.hpp>
 
 namespace heed::inline HEED_TARGET {
 
@@ -12,30 +11,19 @@ struct backend_of;
 
 namespace detail {
 
-/// The temporaries of a statement: they live until it is done.
-class temporaries {
-public:
-    [[gnu::noinline]] temporaries() : stack_(cpu::workspace::of_this_thread()), mark_(stack_.top()) {}
-    temporaries(const temporaries&) = delete;
-    temporaries& operator=(const temporaries&) = delete;
-    [[gnu::noinline]] ~temporaries() { stack_.give_back(mark_); }
-
-    template <class T> T* temporary(index count) { return reinterpret_cast<T*>(bytes(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)))); }
-
-private:
-    [[gnu::noinline]] std::byte* bytes(std::size_t size) { return stack_.take(size); }
-    cpu::workspace& stack_;
-    cpu::workspace::mark mark_;
-};
-
 /// Runs a plan on a backend.
 template <class Backend>
-class executor : public temporaries {
+class executor : public Backend::temporaries {
 public:
     static constexpr bool runs() { return true; }
+    static constexpr bool finishes_tiles = Backend::finishes_tiles;
     template <bool Wide, class Shape, class Tree, class T>
     void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
         Backend::template rows<Wide, Shape>(l, tree, target);
+    }
+    static void check_ids(const auto& ids, index rows, std::string_view name) {
+        if constexpr (requires { Backend::check_ids(ids, rows, name); }) Backend::check_ids(ids, rows, name);
+        else detail::check_ids(ids, rows, name);
     }
     template <class T> void contract(const contraction_call<T>& call) { Backend::contract(call); }
     template <class Slots, class T, class Tree, class Mask> void attend(const attention_call<T>& call, const Tree& tree, const Mask& mask) {
@@ -49,9 +37,13 @@ public:
     }
 };
 
+// Defined below.
+template <class Backend, class T, class... Items, class Node>
+void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state = destination::as_it_is);
+
 /// Whether elements of type From can be put where To are kept without as<To>.
 template <class From, class To>
-inline constexpr bool assignable = std::is_same_v<From, To> || (std::is_same_v<From, weak> && is_floating<To>) || (is_integer<From> && is_floating<To>);
+inline constexpr bool assignable = std::is_same_v<value_of<From>, value_of<To>> || (std::is_same_v<value_of<From>, weak> && is_floating<To>) || (is_integer<From> && is_floating<To>);
 
 /// What keeps a node from being assigned to elements T over Items: 0 nothing, 1 and 2 the axes, 3 the element type.
 template <class Items, class T, class Node>
@@ -90,12 +82,40 @@ void run_statement(const strided<T, R>& now, bool fits, Items, const Node& node,
     } else if (const strided<T, R> to = written(); to.count() > 0) assign_node(exec, to, Items{}, node, sizes, add);
 }
 
+/// Whether an expression is computed in another space than that of elements T.
+template <class T, class Node>
+inline constexpr bool crosses = !std::is_void_v<typename space_within<Node>::type> && !std::is_same_v<typename space_within<Node>::type, space_of<T>>;
+
+/// tensor = expression of another space: evaluated there, then copied as it lies.
+template <class T, class... Items, class Node>
+void assign_across(tensor<T, Items...>& to, const Node& node) {
+    using there = in_space_of<value_of<T>, typename Node::element_type>;
+    if constexpr (is_leaf<Node> && std::is_same_v<typename Node::element_type, there> && std::is_same_v<typename Node::items, axes<Items...>>) {
+        const auto from = node.memory();
+        if (is_dense(from)) {
+            to.resize(from.size, from.offsets, from.segments);
+            const std::size_t bytes = sizeof(T) * static_cast<std::size_t>(from.count());
+            if (bytes == 0) return;
+            if constexpr (is_on_host<T>) memory_of<space_of<there>>::to_host(to.data(), from.data, bytes);
+            else memory_of<space_of<T>>::from_host(to.data(), from.data, bytes);
+            return;
+        }
+    }
+    tensor<there, Items...> aside;
+    assign_tensor<backend_of<space_of<there>>>(aside, node, destination::just_made);
+    assign_across(to, leaf<by_reference<tensor<there, Items...>>, there, axes<Items...>>({&aside}));
+}
+
 /// Into memory that is there.
 template <class Backend, class T, class Items, class Node, class How>
 void assign_on(strided<T, Items::size> to, Items, const Node& node, How how) {
     if constexpr (passes_on<T, Node>) return;
     else if constexpr (assignment_fault<Items, T, Node> != 0) report_assignment<Items, T, Node>();
-    else {
+    else if constexpr (crosses<T, Node>) {
+        typename tensor_type<T, Items>::type here;
+        assign_across(here, node);
+        assign_on<Backend>(to, Items{}, capture(here), how);
+    } else {
         using names = statement_names<Items, Node>;
         const operands_in_memory<Node, names> reads(node);
         statement<names> sizes;
@@ -112,10 +132,11 @@ void assign_into(strided<T, Items::size> to, Items, const Node& node, How how) {
 
 /// What `tensor = expression` does on a backend: sizes from the expression, then from the tensor.
 template <class Backend, class T, class... Items, class Node>
-void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state = destination::as_it_is) {
+void assign_tensor(tensor<T, Items...>& to, const Node& node, destination state) {
     using items = axes<Items...>;
     if constexpr (passes_on<T, Node>) return;
     else if constexpr (assignment_fault<items, T, Node> != 0) report_assignment<items, T, Node>();
+    else if constexpr (crosses<T, Node>) assign_across(to, node);
     else {
         using names = statement_names<items, Node>;
         const operands_in_memory<Node, names> reads(node);
@@ -144,11 +165,18 @@ void assign_to(tensor<T, Items...>& to, const Node& node, destination state) {
 
 template <class Node>
 auto evaluate_number(const Node& node) {
-    using T = settled<typename Node::element_type>;
+    using E = settled<typename Node::element_type>;
+    using T = value_of<E>;
     T value{};
-    strided<T, 0> to;
-    to.data = &value;
-    assign_into(to, axes<>{}, node, update::set);
+    if constexpr (is_on_host<E>) {
+        strided<T, 0> to;
+        to.data = &value;
+        assign_into(to, axes<>{}, node, update::set);
+    } else {
+        tensor<T> here;
+        assign_across(here, node);
+        value = here;
+    }
     return value;
 }
 

@@ -76,7 +76,8 @@ template <class Slots, int First, class N, class T> auto lower_node(const number
 template <class Slots, int First, class N> auto lower_node(const hidden_score& e, const statement<N>&) { return lowered_number(e.value); }
 template <class Slots, int First, class N, class A> auto lower_node(const place<A>&, const statement<N>&) { return lowered::place<lists::place<A, Slots>>{}; }
 template <class Slots, int First, class N, class H, class A> auto lower_node(const lengths_node<H, A>& e, const statement<N>&) {
-    return lowered::lengths<lists::place<A, Slots>>{e.holder.memory().offsets};
+    const auto memory = e.holder.memory();
+    return lowered::lengths<lists::place<A, Slots>>{memory.offsets, memory.segments};
 }
 template <class Slots, int First, class N, class H, class Items> auto lower_node(const place_in_node<H, Items>& e, const statement<N>&) {
     lowered::offset<slot_mask<Slots, lists::names<Items>>> low;
@@ -178,7 +179,7 @@ template <class Slots, int First, class N, class T, class Table, class Ids, clas
     if constexpr (!is_leaf<Ids>) check_positions<Slots, A>(ids, memory.size[lists::place<A, items>], s);
     low.ids = ids;
     low.base = memory.data;
-    low.step = memory.stride[lists::place<A, items>];
+    low.step = memory.stride[lists::place<A, items>], low.rows = memory.size[lists::place<A, items>];
     place_strides<Slots>(low, memory, items{});
     if constexpr (lists::has<A, Slots>) low.stride[lists::place<A, Slots>] = 0;
     return low;
@@ -192,9 +193,9 @@ lowered::loops make_loops(Slots, int outer, const statement<Names>& sizes) {
 }
 
 /// Whether a statement computes in double: something of it is double, or it adds up integers.
-template <class Node> struct wide : std::bool_constant<std::is_same_v<typename Node::element_type, double>> {};
+template <class Node> struct wide : std::bool_constant<std::is_same_v<value_of<typename Node::element_type>, double>> {};
 template <class Op, class T, class X> struct wide<unary<Op, T, X>> : wide<X> {};
-template <class T, class X> struct wide<cast<T, X>> : std::bool_constant<std::is_same_v<T, double> || wide<X>::value> {};
+template <class T, class X> struct wide<cast<T, X>> : std::bool_constant<std::is_same_v<value_of<T>, double> || wide<X>::value> {};
 template <class Op, class T, class L, class R> struct wide<binary<Op, T, L, R>> : std::bool_constant<wide<L>::value || wide<R>::value> {};
 template <class T, class C, class L, class R> struct wide<choice<T, C, L, R>> : std::bool_constant<wide<C>::value || wide<L>::value || wide<R>::value> {};
 template <class Op, class T, class X, class G> struct wide<reduction<Op, T, X, G>> : std::bool_constant<is_integer<T> || wide<X>::value> {};

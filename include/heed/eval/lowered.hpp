@@ -23,13 +23,13 @@ struct unary {
     static constexpr int reduction_count = X::reduction_count;
     X x;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const { return Op::apply(convert<C, K, X::result>(x.template get<C>(p))); }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
-    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
+    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <kind K, class X>
@@ -39,13 +39,13 @@ struct converted {
     static constexpr int reduction_count = X::reduction_count;
     X x;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const { return convert<C, K, X::result>(x.template get<C>(p)); }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
-    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
+    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
 };
 
 /// A number in [0, 1) for each place: the draw of that number of the random_stream with this key.
@@ -57,15 +57,15 @@ struct uniform {
     X x;
     philox_key key = {};
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         return C::uniform(key, x.template get<C>(p));
     }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
-    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f); }
+    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <class Op, kind K, class L, class R>
@@ -77,11 +77,11 @@ struct binary {
     L left;
     R right;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) {
         left.template seek<Lane>(at, row);
         right.template seek<Lane>(at, row);
     }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         const auto a = convert<C, inside, L::result>(left.template get<C>(p));
         const auto b = convert<C, inside, R::result>(right.template get<C>(p));
         if constexpr (is_comparison<Op> || is_logic<Op>) return C::to_mask(Op::apply(a, b));
@@ -92,7 +92,7 @@ struct binary {
     void walks(walk*& out) const { left.walks(out), right.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { left.leaves(f), right.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
-    [[gnu::always_inline]] void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
+    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
 };
 
 template <kind K, class M, class L, class R>
@@ -104,19 +104,19 @@ struct choice {
     L yes;
     R no;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) {
         condition.template seek<Lane>(at, row);
         yes.template seek<Lane>(at, row);
         no.template seek<Lane>(at, row);
     }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         return C::choose(condition.template get<C>(p), convert<C, K, L::result>(yes.template get<C>(p)), convert<C, K, R::result>(no.template get<C>(p)));
     }
     static constexpr int walk_count = M::walk_count + L::walk_count + R::walk_count;
     void walks(walk*& out) const { condition.walks(out), yes.walks(out), no.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { condition.leaves(f), yes.leaves(f), no.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
-    [[gnu::always_inline]] void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
+    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
 };
 
 /// The K-th reduction of a row program: computed before it is asked for, once a row.
@@ -129,13 +129,13 @@ struct reduction {
     static constexpr int reduction_count = X::reduction_count + 1;
     X x;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) { x.template seek<Lane>(at, row); }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const { return static_cast<const typename C::floating*>(p.reduced)[K * C::unroll]; }
     static constexpr int walk_count = X::walk_count;
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f), f(*this); }
-    [[gnu::always_inline]] void reductions(auto&& f) { x.reductions(f), f(*this); }
+    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f), f(*this); }
 };
 
 /// What reduction K sums, as the first factor of a row's result: a backend may keep it where the result will stand.
@@ -160,7 +160,7 @@ struct target {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) {
         here = base + row * per_row;
         here += steps<(Lane < most_slots ? 255u & ~(1u << (Lane % most_slots)) : 255u)>(at, stride);
     }

@@ -26,7 +26,7 @@ struct spot {
 
 /// From one kind of value to another.
 template <class C, kind To, kind From, class V>
-[[gnu::always_inline]] inline auto convert(const V& v) {
+[[gnu::always_inline]] HEED_HOST_DEVICE inline auto convert(const V& v) {
     if constexpr (To == From) return v;
     else if constexpr (To == kind::floating) return C::to_floating(v);
     else if constexpr (To == kind::integer) return C::to_integer(v);
@@ -35,7 +35,7 @@ template <class C, kind To, kind From, class V>
 
 /// The step to a place along the slots of a mask.
 template <unsigned Slots>
-[[gnu::always_inline]] inline index steps(const index* at, const index* stride) {
+[[gnu::always_inline]] HEED_HOST_DEVICE inline index steps(const index* at, const index* stride) {
     return [&]<int... S>(std::integer_sequence<int, S...>) __attribute__((always_inline)) {
         index sum = 0;
         ((sum += (Slots >> S & 1) ? at[S] * stride[S] : 0), ...);
@@ -54,11 +54,11 @@ struct leaf {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) {
         here = base + row * per_row;
         here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
     }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         if constexpr (Slots >> C::lane & 1) {
             const index apart = C::dense ? 1 : stride[C::lane];
             return C::load(here + p.lane * apart, apart, p.count);
@@ -67,6 +67,7 @@ struct leaf {
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {Slots, stride, per_row, Slots, &here, sizeof(T)}; }
     [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 
@@ -78,14 +79,15 @@ struct place {
     static constexpr int reduction_count = 0;
     index here = 0;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index) { here = Slot == Lane ? 0 : at[Slot]; }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index) { here = Slot == Lane ? 0 : at[Slot]; }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         if constexpr (Slot == C::lane) return C::count_from(p.lane);
         else return C::count(here);
     }
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {slots, nullptr, 0}; }
     void leaves(auto&&) const {}
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 
@@ -96,16 +98,18 @@ struct lengths {
     static constexpr unsigned slots = 1u << Slot;
     static constexpr int reduction_count = 0;
     const index* offsets = nullptr;
+    index segments = 0;
     const index* here = nullptr;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index) { here = offsets + (Slot == Lane ? 0 : at[Slot]); }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index) { here = offsets + (Slot == Lane ? 0 : at[Slot]); }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         if constexpr (Slot == C::lane) return C::differences(here + p.lane, p.count);
         else return C::count(here[1] - here[0]);
     }
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {slots, nullptr, 0}; }
     void leaves(auto&&) const {}
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 
@@ -119,11 +123,11 @@ struct offset {
     index stride[most_slots] = {};
     index per_row = 0;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) {
         here = row * per_row;
         here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
     }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         if constexpr (!(Slots >> C::lane & 1)) return C::count(here);
         else if (stride[C::lane] == 1) return C::count_from(here + p.lane);
         else return C::count(here) + C::count_from(p.lane) * C::count(stride[C::lane]);
@@ -131,6 +135,7 @@ struct offset {
     static constexpr int walk_count = 1;
     void walks(walk*& out) const { *out++ = {Slots, stride, per_row}; }
     void leaves(auto&&) const {}
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 
@@ -141,8 +146,8 @@ struct constant {
     static constexpr int reduction_count = 0;
     double value = 0;
 
-    template <int> [[gnu::always_inline]] void seek(const index*, index) {}
-    template <class C> [[gnu::always_inline]] auto get(const spot&) const {
+    template <int> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index*, index) {}
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot&) const {
         if constexpr (K == kind::floating) return typename C::floating(static_cast<typename C::scalar>(value));
         else if constexpr (K == kind::integer) return C::count(static_cast<index>(value));
         else return C::same(value != 0);
@@ -150,6 +155,7 @@ struct constant {
     static constexpr int walk_count = 0;
     void walks(walk*&) const {}
     void leaves(auto&&) const {}
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 
@@ -161,29 +167,31 @@ struct numbers {
     using integer = std::int64_t;
     static constexpr int lane = Lane, width = 1, unroll = 1;
     static constexpr bool dense = false;
-    static double same(double x) { return x; }
-    static double same(float x) { return static_cast<double>(x); }
-    static double same(bf16 x) { return static_cast<double>(static_cast<float>(x)); }
-    static std::int64_t same(std::int32_t x) { return x; }
-    static bool same(bool x) { return x; }
-    template <class T> static auto load(const T* p, index, int) { return same(*p); }
-    static std::int64_t count(index n) { return n; }
-    static std::int64_t count_from(index n) { return n; }
-    static std::int64_t differences(const index* p, int) { return p[1] - p[0]; }
-    static double to_floating(auto v) { return static_cast<double>(v); }
+    HEED_HOST_DEVICE static double same(double x) { return x; }
+    HEED_HOST_DEVICE static double same(float x) { return static_cast<double>(x); }
+    HEED_HOST_DEVICE static double same(bf16 x) { return static_cast<double>(static_cast<float>(x)); }
+    HEED_HOST_DEVICE static std::int64_t same(std::int32_t x) { return x; }
+    HEED_HOST_DEVICE static bool same(bool x) { return x; }
+    template <class T> requires(!is_on_host<T>) HEED_HOST_DEVICE static auto same(const T& x) { return same(x.value); }
+    template <class T> HEED_HOST_DEVICE static auto load(const T* p, index, int) { return same(*p); }
+    HEED_HOST_DEVICE static std::int64_t count(index n) { return n; }
+    HEED_HOST_DEVICE static std::int64_t count_from(index n) { return n; }
+    HEED_HOST_DEVICE static std::int64_t differences(const index* p, int) { return p[1] - p[0]; }
+    HEED_HOST_DEVICE static double to_floating(auto v) { return static_cast<double>(v); }
     /// Cut toward zero; beyond int32, its nearest.
-    static std::int64_t to_integer(auto v) { return static_cast<std::int64_t>(v > -2147483648.0 ? v < 2147483647.0 ? static_cast<double>(v) : 2147483647.0 : -2147483648.0); }
-    static bool to_mask(auto v) { return v != 0; }
-    static bool to_mask(bool v) { return v; }
-    template <class V> static V choose(bool m, V a, V b) { return m ? a : b; }
-    static double uniform(philox_key key, std::int64_t place) {
+    HEED_HOST_DEVICE static std::int64_t to_integer(auto v) { return static_cast<std::int64_t>(v > -2147483648.0 ? v < 2147483647.0 ? static_cast<double>(v) : 2147483647.0 : -2147483648.0); }
+    HEED_HOST_DEVICE static bool to_mask(auto v) { return v != 0; }
+    HEED_HOST_DEVICE static bool to_mask(bool v) { return v; }
+    template <class V> HEED_HOST_DEVICE static V choose(bool m, V a, V b) { return m ? a : b; }
+    HEED_HOST_DEVICE static double uniform(philox_key key, std::int64_t place) {
         const auto at = static_cast<std::uint64_t>(place);
         return static_cast<double>(uniform_from(philox(key, {low_word(at / 4), high_word(at / 4), 0, 0})[at % 4]));
     }
-    static std::int64_t divide(std::int64_t a, std::int64_t b) { return b == 0 ? 0 : a / b; }
+    HEED_HOST_DEVICE static std::int64_t divide(std::int64_t a, std::int64_t b) { return b == 0 ? 0 : a / b; }
 };
 
-/// Rows of a table chosen by ids. An id that varies along the lanes is looked up lane by lane.
+/// Rows of a table chosen by ids. An id that varies along the lanes is looked up lane by lane. Ids were checked before; where
+/// they could not be, one outside the table reads its first row.
 template <class T, unsigned Slots, class Ids>
 struct gathered {
     static constexpr kind result = kind_of<T>;
@@ -192,23 +200,25 @@ struct gathered {
     const T* base = nullptr;
     const T* here = nullptr;
     index stride[most_slots] = {};
-    index step = 0;
+    index step = 0, rows = 0;
     Ids ids;
 
-    template <int Lane> [[gnu::always_inline]] void seek(const index* at, index row) {
+    HEED_HOST_DEVICE index of_row(index id) const { return (id >= 0 && id < rows ? id : 0) * step; }
+
+    template <int Lane> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index* at, index row) {
         ids.template seek<Lane>(at, row);
         here = base;
         here += steps<(Lane < most_slots ? Slots & ~(1u << (Lane % most_slots)) : Slots)>(at, stride);
-        if constexpr (!(Ids::slots >> Lane & 1)) here += ids.template get<numbers<Lane>>(spot{}) * step;
+        if constexpr (!(Ids::slots >> Lane & 1)) here += of_row(ids.template get<numbers<Lane>>(spot{}));
     }
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const {
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
         if constexpr (Ids::slots >> C::lane & 1) {
             T chosen[C::width] = {};
             for (int i = 0; i < p.count; ++i) {
                 const auto id = ids.template get<numbers<C::lane>>(spot{p.lane + i});
                 index along = 0;
                 if constexpr (Slots >> C::lane & 1) along = (p.lane + i) * stride[C::lane];
-                chosen[i] = here[id * step + along];
+                chosen[i] = here[of_row(id) + along];
             }
             return C::load(chosen, 1, C::width);
         } else if constexpr (Slots >> C::lane & 1) {
@@ -224,6 +234,7 @@ struct gathered {
         for (; w != out; ++w) w->running = 0;       // ids are looked up one by one, where they lie
     }
     [[gnu::always_inline]] void leaves(auto&& f) const { f(*this); }
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 
@@ -234,11 +245,12 @@ struct accumulated {
     static constexpr unsigned slots = 0;
     static constexpr int reduction_count = 0;
 
-    template <int> [[gnu::always_inline]] void seek(const index*, index) {}
-    template <class C> [[gnu::always_inline]] auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
+    template <int> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index*, index) {}
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
     static constexpr int walk_count = 0;
     void walks(walk*&) const {}
     void leaves(auto&&) const {}
+    HEED_HOST_DEVICE void reductions(auto&&) {}
     void reductions(auto&&) const {}
 };
 

@@ -48,8 +48,8 @@ void check_ids(const strided<const std::int32_t, R>& ids, index rows, std::strin
 /// Ids in memory, each of them a row of the table.
 template <class A, class Exec, class Ids, class Names>
 auto checked_ids(Exec& exec, const Ids& ids, index rows, const statement<Names>& sizes) {
-    auto held = as_leaf<std::int32_t>(exec, ids, sizes);
-    if (exec.runs()) check_ids(held.memory(), rows, axis_name<A>());
+    auto held = as_leaf<in_space_of<std::int32_t, typename Ids::element_type>>(exec, ids, sizes);
+    if constexpr (Exec::runs()) exec.check_ids(held.memory(), rows, axis_name<A>());
     return held;
 }
 
@@ -124,7 +124,7 @@ void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, 
             lowered::loops l = make_loops(slots{}, outer, sizes);
             l.reduces = reduces;
             for (int s = outer; reduces && s < l.slots; ++s) l.part[s] = 1;
-            constexpr bool wide_lanes = std::is_same_v<T, double> || wide<Node>::value;
+            constexpr bool wide_lanes = std::is_same_v<value_of<T>, double> || wide<Node>::value;
             constexpr bool by_columns = [] {
                 if constexpr (reduces && rest::size > 0) return !runs_along<settled_node, gone>() && runs_along<settled_node, axes<lists::last<rest>>>();
                 else return false;
@@ -139,7 +139,7 @@ template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
     using E = typename Node::element_type;
     constexpr bool same_element = std::is_same_v<held_as<E, T>, T>;
-    constexpr bool floats = std::is_same_v<T, float> || std::is_same_v<T, double>;
+    constexpr bool floats = std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double>;
     if constexpr (is_broadcasting<Node>) return assign_node(exec, to, Items{}, node.x, sizes, add);
     else if constexpr (is_merging<Node>) return assign_merged(exec, to, Items{}, node, sizes, add);
     else if constexpr (is_attention<Node> && same_element && floats) return assign_attention(exec, to, Items{}, node, sizes, add);

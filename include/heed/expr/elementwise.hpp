@@ -60,7 +60,9 @@ auto function_of(X&& x) {
 }
 
 /// What arithmetic makes of elements: true and false count as 1 and 0.
-template <class T> using number_of = std::conditional_t<is_mask<T>, std::int32_t, T>;
+template <class T> using number_of = std::conditional_t<is_mask<T>, in_space_of<std::int32_t, T>, T>;
+/// What a comparison of elements gives.
+template <class L, class R> using mask_of_comparison = in_space_of<bool, promote<L, R>>;
 template <class Op, class X> using number_function = unary<Op, number_of<element_of<X>>, captured<X>>;
 
 template <class Op, class L, class R>
@@ -89,10 +91,10 @@ auto comparison(L&& l, R&& r) {
         (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
         return stand_in{};
     } else if constexpr (is_mask<element_of<L>>) {
-        using left = cast<std::int32_t, captured<L>>;
-        using right = cast<std::int32_t, captured<R>>;
-        return binary<Op, bool, left, right>(left(capture(std::forward<L>(l))), right(capture(std::forward<R>(r))));
-    } else return binary<Op, bool, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
+        using left = cast<number_of<element_of<L>>, captured<L>>;
+        using right = cast<number_of<element_of<R>>, captured<R>>;
+        return binary<Op, mask_of_comparison<element_of<L>, element_of<R>>, left, right>(left(capture(std::forward<L>(l))), right(capture(std::forward<R>(r))));
+    } else return binary<Op, mask_of_comparison<element_of<L>, element_of<R>>, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
 }
 
 template <class Op, class L, class R>
@@ -107,7 +109,7 @@ auto logic(L&& l, R&& r) {
     } else if constexpr (!is_mask<element_of<R>>) {
         (void)sizeof(error::logic_wants_masks_not_numbers<element_of<R>>);
         return stand_in{};
-    } else return binary<Op, bool, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
+    } else return binary<Op, promote<element_of<L>, element_of<R>>, captured<L>, captured<R>>(capture(std::forward<L>(l)), capture(std::forward<R>(r)));
 }
 
 }  // namespace detail
@@ -175,7 +177,7 @@ template <node_type X> auto gelu_tanh_slope(X&& x) { return detail::function_of<
 template <class T, node_type X>
 auto as(X&& x) {
     if constexpr (detail::absorbs<X>) return stand_in{};
-    else return detail::cast<T, detail::captured<X>>(detail::capture(std::forward<X>(x)));
+    else return detail::cast<in_space_of<T, detail::element_of<X>>, detail::captured<X>>(detail::capture(std::forward<X>(x)));
 }
 
 /// `yes` where the mask is true, else `no`.

@@ -11,25 +11,25 @@ namespace heed::inline HEED_TARGET::operations {
 
 // The functions of plain numbers, beside which those of vectors are found by their type.
 using std::abs, std::erf, std::exp, std::log, std::sqrt, std::tanh;
-inline double max(double limit, double x) { return limit > x ? limit : x; }       // of NaN, NaN
-inline double min(double limit, double x) { return limit < x ? limit : x; }
-inline double normal_weighted(double x) { return 0.5 * x * std::erfc(x * -0.70710678118654752); }
-inline double normal_weighted_slope(double x) { return 0.5 * std::erfc(x * -0.70710678118654752) + x * std::exp(-0.5 * x * x) * 0.39894228040143268; }
+HEED_HOST_DEVICE inline double max(double limit, double x) { return limit > x ? limit : x; }       // of NaN, NaN
+HEED_HOST_DEVICE inline double min(double limit, double x) { return limit < x ? limit : x; }
+HEED_HOST_DEVICE inline double normal_weighted(double x) { return 0.5 * x * std::erfc(x * -0.70710678118654752); }
+HEED_HOST_DEVICE inline double normal_weighted_slope(double x) { return 0.5 * std::erfc(x * -0.70710678118654752) + x * std::exp(-0.5 * x * x) * 0.39894228040143268; }
 // NaN where either is.
-inline double min_or_nan(double x, double y) { return x < y || x != x ? x : y; }
-inline double max_or_nan(double x, double y) { return x > y || x != x ? x : y; }
-inline std::int64_t min_or_nan(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
-inline std::int64_t max_or_nan(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
+HEED_HOST_DEVICE inline double min_or_nan(double x, double y) { return x < y || x != x ? x : y; }
+HEED_HOST_DEVICE inline double max_or_nan(double x, double y) { return x > y || x != x ? x : y; }
+HEED_HOST_DEVICE inline std::int64_t min_or_nan(std::int64_t x, std::int64_t y) { return x < y ? x : y; }
+HEED_HOST_DEVICE inline std::int64_t max_or_nan(std::int64_t x, std::int64_t y) { return x > y ? x : y; }
 
 #define HEED_UNARY(NAME, RESULT)                                   \
     struct NAME {                                                  \
         static constexpr const char* name = #NAME;                 \
-        template <class V> [[gnu::always_inline]] static auto apply(V x) { return RESULT; } \
+        template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static auto apply(V x) { return RESULT; } \
     };
 #define HEED_BINARY(NAME, RESULT)                                       \
     struct NAME {                                                       \
         static constexpr const char* name = #NAME;                      \
-        template <class V> [[gnu::always_inline]] static auto apply(V x, V y) { return RESULT; } \
+        template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static auto apply(V x, V y) { return RESULT; } \
     };
 
 // arithmetic
@@ -58,7 +58,7 @@ HEED_UNARY(gauss_weighted_slope, normal_weighted_slope(x))
 /// The same by tanh: (1 + tanh u) / 2 = s is the logistic function of 2 u.
 struct gauss_weighted_by_tanh {
     static constexpr const char* name = "gauss_weighted_by_tanh";
-    template <class V> [[gnu::always_inline]] static V apply(V x) {
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V apply(V x) {
         const V inside = max(V(least), x);                      // where it is 0 already, so that -infinity gives no NaN
         return inside / (V(1) + exp(inside * (V(-2 * linear) + V(-2 * cubic) * inside * inside)));
     }
@@ -66,7 +66,7 @@ struct gauss_weighted_by_tanh {
 };
 struct gauss_weighted_by_tanh_slope {
     static constexpr const char* name = "gauss_weighted_by_tanh_slope";
-    template <class V> [[gnu::always_inline]] static V apply(V x) {
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V apply(V x) {
         using by_tanh = gauss_weighted_by_tanh;
         const V inside = max(V(-farthest), min(V(farthest), x)), square = inside * inside;
         const V power = exp(inside * (V(-2 * by_tanh::linear) + V(-2 * by_tanh::cubic) * square)), s = V(1) / (V(1) + power);

@@ -11,41 +11,41 @@ namespace operations {
 struct sum {
     static constexpr const char* name = "sum";
     static constexpr double identity = 0;
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return x + y; }
-    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V combine(V x, V y) { return x + y; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V finish(V x, double) { return x; }
 };
 struct mean {
     static constexpr const char* name = "mean";
     static constexpr double identity = 0;
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return x + y; }
-    template <class V> [[gnu::always_inline]] static V finish(V x, double n) { return n > 0 ? x * V(1 / n) : x; }      // a mean over nothing is 0
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V combine(V x, V y) { return x + y; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V finish(V x, double n) { return n > 0 ? x * V(1 / n) : x; }      // a mean over nothing is 0
 };
 struct highest {
     static constexpr const char* name = "max";
     static constexpr double identity = negative_infinity();
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max_or_nan(x, y); }
-    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V combine(V x, V y) { return max_or_nan(x, y); }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V finish(V x, double) { return x; }
 };
 /// The greatest but for NaN: the shift of exponentials, whose sum is NaN where one of them is.
 struct highest_number {
     static constexpr const char* name = "max";
     static constexpr double identity = negative_infinity();
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return max(y, x); }
-    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V combine(V x, V y) { return max(y, x); }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V finish(V x, double) { return x; }
 };
 struct lowest {
     static constexpr const char* name = "min";
     static constexpr double identity = infinity;
-    template <class V> [[gnu::always_inline]] static V combine(V x, V y) { return min_or_nan(x, y); }
-    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V combine(V x, V y) { return min_or_nan(x, y); }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V finish(V x, double) { return x; }
 };
 
 /// What a row needs once: a number made of its reductions.
 struct once {
     static constexpr const char* name = "once";
     static constexpr double identity = 0;
-    template <class V> [[gnu::always_inline]] static V combine(V, V y) { return y; }
-    template <class V> [[gnu::always_inline]] static V finish(V x, double) { return x; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V combine(V, V y) { return y; }
+    template <class V> [[gnu::always_inline]] HEED_HOST_DEVICE static V finish(V x, double) { return x; }
 };
 
 }  // namespace operations

@@ -6,6 +6,7 @@
 #include <heed/eval/cpu/gemm.hpp>
 #include <heed/eval/cpu/packs.hpp>
 #include <heed/eval/cpu/rows.hpp>
+#include <heed/eval/cpu/workspace.hpp>
 #include <heed/eval/evaluate.hpp>
 
 namespace heed::inline HEED_TARGET::cpu {
@@ -17,6 +18,9 @@ inline axis_group group_of(const heed::detail::axis_set& set) {
 }
 
 struct backend {
+    using temporaries = cpu::temporaries;
+    /// An epilogue runs on each tile of a product while that is in the cache.
+    static constexpr bool finishes_tiles = true;
     template <class T> using packs = cpu::packs<T>;
 
     template <bool Wide, class Shape, class Tree, class T>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <heed/eval/cpu/lanes.hpp>
+#include <heed/eval/repeats.hpp>
 
-#include <cstring>
 #include <limits>
 
 namespace heed::inline HEED_TARGET::cpu {
@@ -13,33 +13,7 @@ namespace row_programs {
 /// Elements that one call of a parallel loop takes at least.
 inline constexpr index grain = 8192;
 
-/// A reduction as bytes: reductions whose operands have one type and the same bytes are the same.
-struct reduced_operand {
-    const void* kind;
-    const void* bytes;
-    std::size_t size;
-};
-template <class Reduction> inline constexpr char reduction_kind = 0;
-
-/// Which earlier reduction a reduction repeats; its own number where none.
-[[gnu::noinline]] inline void find_repeats(const reduced_operand* operands, int count, int* same_as) {
-    for (int later = 0; later < count; ++later) {
-        same_as[later] = later;
-        for (int earlier = 0; earlier < later && same_as[later] == later; ++earlier)
-            if (operands[later].kind && operands[later].kind == operands[earlier].kind && std::memcmp(operands[later].bytes, operands[earlier].bytes, operands[later].size) == 0)
-                same_as[later] = same_as[earlier];
-    }
-}
-template <class Op, class X> struct repeatable {};
-template <class Tree>
-void find_repeats(const Tree& tree, int* same_as) {
-    reduced_operand operands[Tree::reduction_count + 1] = {};         // a number that no reduction has stays empty
-    tree.reductions([&](const auto& r) {
-        using R = std::remove_cvref_t<decltype(r)>;
-        operands[R::number] = {&reduction_kind<repeatable<typename R::operation, decltype(r.x)>>, &r.x, sizeof(r.x)};
-    });
-    find_repeats(operands, Tree::reduction_count, same_as);
-}
+using lowered::find_repeats;
 
 /// The places of a row along inner slots before `last`, where a ragged sequence's length may follow from the row.
 [[gnu::noinline]] inline index count_inner(const lowered::loops& l, const lowered::cursor& row, int last) {

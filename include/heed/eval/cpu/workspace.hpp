@@ -106,4 +106,20 @@ private:
     std::size_t size_;
 };
 
+/// The temporaries of a statement: they live until it is done.
+class temporaries {
+public:
+    [[gnu::noinline]] temporaries() : stack_(workspace::of_this_thread()), mark_(stack_.top()) {}
+    temporaries(const temporaries&) = delete;
+    temporaries& operator=(const temporaries&) = delete;
+    [[gnu::noinline]] ~temporaries() { stack_.give_back(mark_); }
+
+    template <class T> T* temporary(std::ptrdiff_t count) { return reinterpret_cast<T*>(bytes(sizeof(T) * static_cast<std::size_t>(std::max<std::ptrdiff_t>(count, 1)))); }
+
+private:
+    [[gnu::noinline]] std::byte* bytes(std::size_t size) { return stack_.take(size); }
+    workspace& stack_;
+    workspace::mark mark_;
+};
+
 }  // namespace heed::inline HEED_TARGET::cpu

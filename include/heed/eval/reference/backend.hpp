@@ -1,6 +1,7 @@
 /// The reference: every call by plain loops, summed in double. The oracle of every other backend.
 #pragma once
 
+#include <heed/eval/cpu/workspace.hpp>
 #include <heed/eval/evaluate.hpp>
 #include <heed/eval/reference/attend.hpp>
 #include <heed/eval/reference/contract.hpp>
@@ -9,6 +10,9 @@
 namespace heed::inline HEED_TARGET::reference {
 
 struct backend {
+    using temporaries = cpu::temporaries;
+    /// An epilogue runs on each tile of a product while that is in the cache.
+    static constexpr bool finishes_tiles = true;
     /// The reference reads every operand where it lies.
     template <class T> struct packs {
         template <class> static void pack(const auto&, int) {}

@@ -21,8 +21,9 @@ void each_place(const lowered::loops& l, int first, int last, lowered::cursor c,
 }
 
 template <class T, class C, lowered::kind K, class V>
-void store(T& to, V value) {
-    if constexpr (is_mask<T>) to = C::to_mask(value);
+HEED_HOST_DEVICE void store(T& to, V value) {
+    if constexpr (!is_on_host<T>) store<value_of<T>, C, K>(to.value, value);
+    else if constexpr (is_mask<T>) to = C::to_mask(value);
     else if constexpr (is_integer<T>) to = static_cast<std::int32_t>(value);
     else if constexpr (std::is_same_v<T, bf16>) to = bf16(static_cast<float>(value));
     else to = static_cast<T>(value);

@@ -1,0 +1,187 @@
+// A GPU for tests on the host: its memory is the host's, and the threads of a block take turns.
+//
+// A thread runs until it waits for others, at a barrier or where a warp exchanges values. So a kernel that forgets a
+// barrier reads what is not there yet, and one that not all threads reach is found.
+#pragma once
+
+#include <heed/eval/cuda/backend.hpp>
+
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+namespace simulated {
+
+using heed::detail::index;
+
+/// Threads of the host that take turns.
+class turns {
+public:
+    turns(int threads, void (*start)()) : threads_(static_cast<std::size_t>(threads)) {
+        static const std::unique_ptr<char[]> stacks(new char[most_threads * stack_bytes]);
+        for (std::size_t i = 0; i < threads_.size(); ++i) {
+            getcontext(&threads_[i].context);
+            threads_[i].context.uc_stack.ss_sp = stacks.get() + i * stack_bytes;
+            threads_[i].context.uc_stack.ss_size = stack_bytes;
+            threads_[i].context.uc_link = &home_;
+            makecontext(&threads_[i].context, start, 0);
+        }
+    }
+    int running() const { return static_cast<int>(now_); }
+    /// Runs every thread to its end.
+    void run() {
+        for (bool any = true; any;) {
+            any = false;
+            for (now_ = 0; now_ < threads_.size(); ++now_)
+                if (!threads_[now_].done) any = true, swapcontext(&home_, &threads_[now_].context);
+        }
+    }
+    /// Lets the others run.
+    void pass() { swapcontext(&threads_[now_].context, &home_); }
+    void finish() { threads_[now_].done = true; }
+
+private:
+    static constexpr std::size_t stack_bytes = 128 * 1024, most_threads = 1024;
+    struct thread {
+        ucontext_t context;
+        bool done = false;
+    };
+    std::vector<thread> threads_;
+    ucontext_t home_;
+    std::size_t now_ = 0;
+};
+
+/// A meeting of some threads: each waits until all have come.
+struct meeting {
+    int members = 0, here = 0;
+    unsigned generation = 0;
+    void come(turns& all) {
+        const unsigned mine = generation;
+        if (++here == members) here = 0, ++generation;
+        for (int waited = 0; generation == mine; ++waited) {
+            if (waited > 100000) throw std::logic_error("a thread waits for others that never come");
+            all.pass();
+        }
+    }
+};
+
+struct warp_state {
+    meeting meet;
+    alignas(16) std::byte values[32][16];
+};
+struct block_state {
+    std::unique_ptr<turns> all;         // of threads that work together
+    int alone = 0;                      // else the one that runs
+    meeting meet;
+    std::vector<warp_state> warps;
+    std::byte* shared = nullptr;
+    index number = 0, blocks = 0;
+};
+
+/// What a kernel sees of its block.
+struct block {
+    block_state& state;
+
+    int thread() const { return state.all ? state.all->running() : state.alone; }
+    index number() const { return state.number; }
+    index blocks() const { return state.blocks; }
+    bool claim(int& flag) const { return std::exchange(flag, 1) == 0; }
+    std::byte* shared() const { return state.shared; }
+    void barrier() const { state.meet.come(*state.all); }
+    void warp_barrier() const { own().meet.come(*state.all); }
+    template <class T> T exchange(T value, int bits) const {
+        static_assert(sizeof(T) <= 16);
+        const int lane = thread() % 32;
+        std::memcpy(own().values[lane], &value, sizeof(T));
+        warp_barrier();
+        std::memcpy(&value, own().values[lane ^ bits], sizeof(T));
+        warp_barrier();
+        return value;
+    }
+
+private:
+    warp_state& own() const { return state.warps[static_cast<std::size_t>(thread() / 32)]; }
+};
+
+/// Shared memory is aligned to this.
+struct alignas(1024) together { std::byte bytes[1024]; };
+
+struct launch_state {
+    block_state* state;
+    void (*run)(const void* kernel, block& b);
+    const void* kernel;
+};
+inline launch_state* current = nullptr;
+
+inline void start_thread() {
+    block b{*current->state};
+    current->run(current->kernel, b);
+    current->state->all->finish();
+}
+
+/// Whether the threads of a kernel's block wait for each other or share memory: it says how much.
+template <class Kernel> concept works_together = requires(const Kernel& kernel) { kernel.shared_bytes; };
+
+struct device {
+    static inline long launches = 0;
+
+    template <class Kernel> static void launch(const Kernel& kernel, index blocks) {
+        static_assert(std::is_trivially_copyable_v<Kernel>);
+        ++launches;
+        block_state state;
+        state.blocks = blocks;
+        if constexpr (!works_together<Kernel>) {
+            block b{state};
+            for (state.number = 0; state.number < blocks; ++state.number)
+                for (state.alone = 0; state.alone < Kernel::threads; ++state.alone) kernel(b);
+        } else {
+            const std::size_t shared = kernel.shared_bytes;
+            std::vector<together> memory(shared / sizeof(together) + 1);
+            state.shared = memory.data()->bytes;
+            for (state.number = 0; state.number < blocks; ++state.number) {
+                std::memset(state.shared, 0x7f, shared);        // what nobody wrote is no number that a test expects
+                state.warps.assign(Kernel::threads / 32, {});
+                for (auto& w : state.warps) w.meet.members = 32;
+                state.meet.members = Kernel::threads;
+                launch_state launched{&state, [](const void* k, block& b) { (*static_cast<const Kernel*>(k))(b); }, &kernel};
+                current = &launched;
+                state.all = std::make_unique<turns>(Kernel::threads, start_thread);
+                state.all->run();
+            }
+        }
+    }
+    static void* take(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{256}); }
+    static void give_back(void* p) noexcept { ::operator delete(p, std::align_val_t{256}); }
+    static const index* bounds(const index* offsets, index) { return offsets; }
+    static heed::cuda::fault* note() {
+        static heed::cuda::fault found;
+        return &found;
+    }
+    template <class T> static bool multiply(const heed::detail::contraction_call<T>&) { return false; }
+};
+
+}  // namespace simulated
+
+namespace heed::inline HEED_TARGET {
+
+template <> struct backend_of<cuda::space> : cuda::backend<simulated::device> {};
+
+namespace detail {
+template <> struct memory_of<cuda::space> {
+    static void* allocate(std::size_t bytes) { return simulated::device::take(bytes); }
+    static void release(void* p) noexcept { simulated::device::give_back(p); }
+    static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    static void zero(void* to, std::size_t bytes) { std::memset(to, 0, bytes); }
+    static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    static void to_host(void* to, const void* from, std::size_t bytes) {
+        cuda::throw_fault(*simulated::device::note());
+        std::memcpy(to, from, bytes);
+    }
+};
+}  // namespace detail
+
+}  // namespace heed::inline HEED_TARGET
