@@ -187,6 +187,9 @@ public:
     template <class... I> decltype(auto) operator()(I... at) const { return detail::indexed(memory(), axes<Items...>{}, at...); }
     operator T() const requires(rank == 0 && is_on_host<T>) { return *data(); }
 
+    /// Zeros, of the sizes that it has.
+    void clear() { elements_.zero(); }
+
     T* begin() { return data(); }
     T* end() { return data() + size(); }
     const T* begin() const { return data(); }

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include <heed/eval/cpu/backend.hpp>
 #include <heed/nn/visit.hpp>
 
 struct plain_parameter {

@@ -89,7 +89,7 @@ inline constexpr bool crosses = !std::is_void_v<typename space_within<Node>::typ
 /// tensor = expression of another space: evaluated there, then copied as it lies.
 template <class T, class... Items, class Node>
 void assign_across(tensor<T, Items...>& to, const Node& node) {
-    using there = in_space_of<value_of<T>, typename Node::element_type>;
+    using there = in_space_of<value_of<T>, typename element_within<Node>::type>;
     if constexpr (is_leaf<Node> && std::is_same_v<typename Node::element_type, there> && std::is_same_v<typename Node::items, axes<Items...>>) {
         const auto from = node.memory();
         if (is_dense(from)) {
@@ -165,10 +165,9 @@ void assign_to(tensor<T, Items...>& to, const Node& node, destination state) {
 
 template <class Node>
 auto evaluate_number(const Node& node) {
-    using E = settled<typename Node::element_type>;
-    using T = value_of<E>;
+    using T = value_of<settled<typename Node::element_type>>;
     T value{};
-    if constexpr (is_on_host<E>) {
+    if constexpr (!crosses<T, Node>) {
         strided<T, 0> to;
         to.data = &value;
         assign_into(to, axes<>{}, node, update::set);

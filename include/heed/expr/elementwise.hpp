@@ -61,6 +61,8 @@ auto function_of(X&& x) {
 
 /// What arithmetic makes of elements: true and false count as 1 and 0.
 template <class T> using number_of = std::conditional_t<is_mask<T>, in_space_of<std::int32_t, T>, T>;
+/// What a mask chooses, in its space where numbers have none.
+template <class M, class T> using chosen_of = std::conditional_t<is_on_host<M>, T, in_space_of<value_of<T>, M>>;
 /// What a comparison of elements gives.
 template <class L, class R> using mask_of_comparison = in_space_of<bool, promote<L, R>>;
 template <class Op, class X> using number_function = unary<Op, number_of<element_of<X>>, captured<X>>;
@@ -199,7 +201,7 @@ auto where(C&& condition, L&& yes, R&& no) {
         (void)sizeof(error::element_types_do_not_mix_without_as<element_of<L>, element_of<R>>);
         return stand_in{};
     } else
-        return choice<promote<element_of<L>, element_of<R>>, captured<C>, captured<L>, captured<R>>(
+        return choice<chosen_of<element_of<C>, promote<element_of<L>, element_of<R>>>, captured<C>, captured<L>, captured<R>>(
             capture(std::forward<C>(condition)), capture(std::forward<L>(yes)), capture(std::forward<R>(no)));
 }
 

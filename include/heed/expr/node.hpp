@@ -140,12 +140,15 @@ template <class... X> inline constexpr bool absorbs = (std::is_same_v<captured<X
 
 /// The space of an operand's tensors, `void` where it has none: numbers and positions go with any. An operation on tensors
 /// of different spaces is refused, so that the first of them tells.
-template <class X, class Operands = typename X::operands> struct space_within { using type = void; };
-template <class H, class T, class I> struct space_within<leaf<H, T, I>, axes<>> { using type = space_of<T>; };
-template <class X, class First, class... Rest> struct space_within<X, axes<First, Rest...>> {
-    using here = typename space_within<First>::type;
-    using type = typename std::conditional_t<std::is_void_v<here>, space_within<X, axes<Rest...>>, space_within<First>>::type;
+template <class X, class Operands = typename X::operands> struct element_within { using type = void; };
+template <class H, class T, class I> struct element_within<leaf<H, T, I>, axes<>> { using type = T; };
+template <class X, class First, class... Rest> struct element_within<X, axes<First, Rest...>> {
+    using here = typename element_within<First>::type;
+    using type = typename std::conditional_t<std::is_void_v<here>, element_within<X, axes<Rest...>>, element_within<First>>::type;
 };
+template <class T> struct space_of_element { using type = space_of<T>; };
+template <> struct space_of_element<void> { using type = void; };
+template <class X> struct space_within : space_of_element<typename element_within<X>::type> {};
 template <class X> using space_of_operand = typename space_within<captured<X>>::type;
 template <class L, class R> inline constexpr bool spaces_differ =
     !std::is_void_v<space_of_operand<L>> && !std::is_void_v<space_of_operand<R>> && !std::is_same_v<space_of_operand<L>, space_of_operand<R>>;

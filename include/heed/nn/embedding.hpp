@@ -76,12 +76,14 @@ struct sinusoidal_positions {
     tensor<T, Place, Model> table;
 
     explicit sinusoidal_positions(const auto&... sizes) : table(tensor_with<T, Place, Model>(sizes...)) {
-        const auto width = static_cast<double>(extent_of<Model>(table));
-        for (int t = 0; t < extent_of<Place>(table); ++t)
-            for (int m = 0; m < extent_of<Model>(table); ++m) {
+        tensor<value_of<T>, Place, Model> waves(tensor_with<value_of<T>, Place, Model>(sizes...));
+        const auto width = static_cast<double>(extent_of<Model>(waves));
+        for (int t = 0; t < extent_of<Place>(waves); ++t)
+            for (int m = 0; m < extent_of<Model>(waves); ++m) {
                 const double angle = t / std::pow(10000.0, (m - m % 2) / width);
-                table(t, m) = static_cast<T>(m % 2 == 0 ? std::sin(angle) : std::cos(angle));
+                waves(t, m) = static_cast<value_of<T>>(m % 2 == 0 ? std::sin(angle) : std::cos(angle));
             }
+        table = waves;
     }
 
     auto operator()() const { return at(position<Token>()); }
@@ -101,18 +103,21 @@ struct sinusoidal_positions {
 /// deviation of 1 / sqrt(Model).
 template <class T, class Column, class Level, class Model>
 struct category_embedding {
+    using whole = in_space_of<int, T>;
     parameter<T, Level, Model> table;
-    tensor<int, Column> levels, first;
+    tensor<whole, Column> levels, first;
 
     explicit category_embedding(const std::vector<int>& levels_of_columns, const auto&... sizes)
         : table(role::table, constant(0), Level{total(levels_of_columns)}, Column{levels_of_columns.size()}, sizes...),
-          levels(tensor_with<int, Column>(Column{levels_of_columns.size()})), first(levels) {
+          levels(tensor_with<whole, Column>(Column{levels_of_columns.size()})), first(levels) {
+        tensor<int, Column> of_columns(tensor_with<int, Column>(Column{levels_of_columns.size()})), before(of_columns);
         int sum = 0;
         for (int c = 0; c < static_cast<int>(levels_of_columns.size()); ++c) {
-            levels(c) = levels_of_columns[static_cast<std::size_t>(c)];
-            first(c) = sum;
-            sum += levels(c);
+            of_columns(c) = levels_of_columns[static_cast<std::size_t>(c)];
+            before(c) = sum;
+            sum += of_columns(c);
         }
+        levels = of_columns, first = before;
         table.start = scaled_normal(1 / std::sqrt(std::max(1.0, static_cast<double>(extent_of<Model>(table.value)))));
     }
 
@@ -124,14 +129,15 @@ struct category_embedding {
 
     const auto& forward(const auto& ids, auto& trace) const {
         check(ids);
-        trace.rows = ids + first;
+        trace.rows = rows_of(ids);
         return trace.y = gather<Level>(table.value, trace.rows);
     }
 
     template <class Ids>
     looked_up<T, Ids, Model> forward(const Ids& ids) const {
         check(ids);
-        return gather<Level>(table.value, ids + first);
+        const like<Ids> rows = rows_of(ids);
+        return gather<Level>(table.value, rows);
     }
 
     void backward(const auto& dy, const auto&, auto& trace) { scatter_add<Level>(table.gradient, trace.rows, dy); }
@@ -148,7 +154,12 @@ private:
         return sum;
     }
 
+    /// Where an id is none of its column's levels, no row.
+    auto rows_of(const auto& ids) const { return where(ids < 0 || ids >= levels, -1, ids + first); }
+
+    /// On the host at once; elsewhere a place that is no row is found where the rows are looked up.
     void check(const auto& ids) const {
+        if constexpr (!is_on_host<T>) return;
         const int all = sum_to<axes<>>(where(ids < 0 || ids >= levels, 1, 0));
         if (all == 0) return;
         const tensor<int, Column> wrong = sum_to<axes<Column>>(where(ids < 0 || ids >= levels, 1, 0));

@@ -1,6 +1,7 @@
 /// What parameters hold before the first step of training.
 #pragma once
 
+#include <heed/nn/copy.hpp>
 #include <heed/nn/visit.hpp>
 #include <heed/random.hpp>
 #include <heed/target.hpp>
@@ -47,7 +48,7 @@ void draw(std::span<T> numbers, initial from, std::uint64_t seed, std::string_vi
 template <class Model>
 void initialise(Model& model, std::uint64_t seed) {
     visit(model, [seed](std::string_view name, auto& parameter) {
-        draw(std::span(parameter.values()), parameter.start, seed, name);
+        write_numbers(parameter.values(), [&](auto numbers) { draw(numbers, parameter.start, seed, name); });
         parameter.clear_gradient();
     });
 }

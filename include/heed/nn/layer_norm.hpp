@@ -25,7 +25,7 @@ struct layer_norm {
     parameter<T, Model> gain, bias;
 
     explicit layer_norm(const auto&... sizes) : gain(role::gain, constant(1), sizes...), bias(role::bias, constant(0), sizes...) {
-        gain.value = T(1);
+        gain.value = 1;
     }
 
     template <class X>

@@ -78,7 +78,7 @@ struct parameter : expression<T, axes<A...>> {
     /// gradient += the sum of the terms over every axis that the parameter lacks. For a projection y = dot<In>(x, W),
     /// dW is the sum over all positions of x dy: `weight.accumulate(x * dy)`, which runs as one contraction.
     void accumulate(const auto& terms) { gradient += sum_to<lists::names<axes<A...>>>(terms); }
-    void clear_gradient() { std::ranges::fill(gradients(), T(0)); }
+    void clear_gradient() { gradient.clear(); }
 
     /// Packs the value for products with it, which then need not pack it in every call. What writes through values(), as
     /// optimizers and checkpoints do, forgets the pack; who writes to `value` packs again.

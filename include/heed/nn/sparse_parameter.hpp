@@ -6,11 +6,9 @@
 #include <heed/nn/visit.hpp>
 #include <heed/language.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace heed::inline HEED_TARGET::nn {
@@ -35,31 +33,25 @@ struct sparse_parameter {
     /// gradient[ids] += dy, rows that occur several times with their sum. slots is workspace: a tensor of integers over the
     /// axes of ids. Throws value_error where an id lies outside the table.
     void accumulate(const auto& ids, const auto& dy, auto& slots) {
-        place_.resize(static_cast<std::size_t>(extent_of<Row>(value)), nowhere);
         slots = ids;
-        const std::size_t most = std::min(place_.size(), rows_.size() + static_cast<std::size_t>(slots.size()));
-        rows_.reserve(most);                // so that a later batch of as many ids, fewer of them twice, allocates nothing
-        sums_.reserve(most * width());
-        for (auto& id : slots) id = place_of(id);
-        sums_.resize(rows_.size() * width());
-        view<T, touched, A...> sums(sums_.data(), touched{rows_.size()}, A{extent_of<A>(value)}...);
+        touched_.number(slots.data(), slots.size(), extent_of<Row>(value), static_cast<std::ptrdiff_t>(width()), axis_name<Row>());
+        view<T, touched, A...> sums(touched_.sums().data(), touched{touched_.rows().size()}, A{extent_of<A>(value)}...);
         scatter_add<touched>(sums, slots, dy);
     }
 
-    void clear_gradient() {
-        for (const int row : rows_) place_[static_cast<std::size_t>(row)] = nowhere;
-        rows_.clear();
-        sums_.clear();
-    }
+    void clear_gradient() { touched_.clear(); }
 
-    std::span<const int> rows() const { return rows_; }
+    /// The rows of the list. Where only the space of the table knows how many there are, as many as there can be, and
+    /// rows_there() is where it keeps their number.
+    std::span<const int> rows() const { return touched_.rows(); }
+    auto rows_there() const requires(!is_on_host<T>) { return touched_.rows_there(); }
     /// The numbers of one row.
     std::size_t width() const { return (std::size_t{1} * ... * static_cast<std::size_t>(extent_of<A>(value))); }
 
     std::span<T> values() { return {value.data(), static_cast<std::size_t>(value.size())}; }
     std::span<const T> values() const { return {value.data(), static_cast<std::size_t>(value.size())}; }
-    std::span<T> gradients() { return sums_; }
-    std::span<const T> gradients() const { return sums_; }
+    std::span<T> gradients() { return touched_.sums(); }
+    std::span<const T> gradients() const { return touched_.sums(); }
     /// The sizes in memory; of a ragged pair, its rows.
     std::vector<std::int64_t> shape() const {
         const auto memory = value.memory();
@@ -67,22 +59,7 @@ struct sparse_parameter {
     }
 
 private:
-    static constexpr int nowhere = -1;
-
-    int place_of(int row) {
-        if (row < 0 || static_cast<std::size_t>(row) >= place_.size())
-            throw value_error("Row " + std::to_string(row) + " was looked up in a table of " + std::to_string(place_.size()) + ".");
-        int& place = place_[static_cast<std::size_t>(row)];
-        if (place == nowhere) {
-            place = static_cast<int>(rows_.size());
-            rows_.push_back(row);
-        }
-        return place;
-    }
-
-    std::vector<int> rows_;
-    std::vector<T> sums_;
-    std::vector<int> place_;        // of each row of the table, its place in rows_
+    typename backend_of<space_of<T>>::template touched_rows<T> touched_;
 };
 
 }  // namespace heed::inline HEED_TARGET::nn

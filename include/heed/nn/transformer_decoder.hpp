@@ -119,7 +119,7 @@ struct transformer_decoder {
         const like<X>* d = &dy;
         if constexpr (Norm == norm_place::before) d = &norm.backward(dy, blocks.empty() ? x : kept.blocks.back().output(), kept.norm);
         take_shape(kept.dmemory, memory);
-        kept.dmemory = T(0);
+        kept.dmemory = 0;
         for (std::size_t i = blocks.size(); i-- > 0;) {
             d = &blocks[i].backward(*d, i == 0 ? x : kept.blocks[i - 1].output(), memory, mask, memory_mask, kept.blocks[i], drop, site(random, 2 + i));
             kept.dmemory += kept.blocks[i].dmemory();

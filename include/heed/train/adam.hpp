@@ -28,20 +28,27 @@ namespace heed::inline HEED_TARGET::train {
 
 /// The arithmetic of both: `pull` of the value is added to the gradient, and the value is first multiplied by `shrink`.
 template <class T>
-auto adam_update(const auto& rule, std::int64_t step, double rate, double pull, double shrink) {
-    using several = cpu::simd<T>;
-    const auto number = [](double x) { return several(static_cast<T>(x)); };
-    const double corrected_rate = rate / (1 - std::pow(rule.beta1, static_cast<double>(step)));
-    const double corrected_root = 1 / std::sqrt(1 - std::pow(rule.beta2, static_cast<double>(step)));
-    return [keep1 = number(rule.beta1), add1 = number(1 - rule.beta1), keep2 = number(rule.beta2), add2 = number(1 - rule.beta2),
-            small = number(rule.epsilon), pull = number(pull), shrink = number(shrink), length = number(corrected_rate),
-            root = number(corrected_root)](several& value, several gradient, several& first, several& second) {
-        const several g = gradient + pull * value;
-        first = keep1 * first + add1 * g;
-        second = keep2 * second + add2 * (g * g);
-        value = shrink * value - length * first / (sqrt(second) * root + small);
-    };
-}
+struct adam_update {
+    T keep1, add1, keep2, add2, small, pull, shrink, length, root;
+
+    adam_update() = default;
+    adam_update(const auto& rule, std::int64_t step, double rate, double value_in_gradient, double shrink_by)
+        : keep1(number(rule.beta1)), add1(number(1 - rule.beta1)), keep2(number(rule.beta2)), add2(number(1 - rule.beta2)), small(number(rule.epsilon)),
+          pull(number(value_in_gradient)), shrink(number(shrink_by)), length(number(rate / (1 - std::pow(rule.beta1, static_cast<double>(step))))),
+          root(number(1 / std::sqrt(1 - std::pow(rule.beta2, static_cast<double>(step))))) {}
+
+    template <class V>
+    HEED_HOST_DEVICE void operator()(V& value, V gradient, V& first, V& second) const {
+        using std::sqrt;
+        const V g = gradient + V(pull) * value;
+        first = V(keep1) * first + V(add1) * g;
+        second = V(keep2) * second + V(add2) * (g * g);
+        value = V(shrink) * value - V(length) * first / (sqrt(second) * V(root) + V(small));
+    }
+
+private:
+    static T number(double x) { return static_cast<T>(x); }
+};
 
 /// Throws value_error where a moment would never forget, or the division could be by zero.
 void check_adam(const char* name, const auto& rule) {
@@ -65,7 +72,7 @@ struct adam_rule {
 
     template <class T>
     auto update(std::int64_t step, double rate, nn::role kind) const {
-        return adam_update<T>(*this, step, rate, decay.of(kind), 1);
+        return adam_update<value_of<T>>(*this, step, rate, decay.of(kind), 1);
     }
 };
 
@@ -82,7 +89,7 @@ struct adamw_rule {
 
     template <class T>
     auto update(std::int64_t step, double rate, nn::role kind) const {
-        return adam_update<T>(*this, step, rate, 0, 1 - rate * decay.of(kind));
+        return adam_update<value_of<T>>(*this, step, rate, 0, 1 - rate * decay.of(kind));
     }
 };
 

@@ -16,10 +16,11 @@
 #include <vector>
 
 #include <heed/error.hpp>
-#include <heed/eval/cpu/simd.hpp>
+#include <heed/eval/evaluate.hpp>
+#include <heed/eval/update_call.hpp>
 #include <heed/nn/visit.hpp>
 #include <heed/target.hpp>
-#include <heed/train/pieces.hpp>
+#include <heed/train/numbers.hpp>
 
 namespace heed::inline HEED_TARGET::train {
 
@@ -36,8 +37,8 @@ struct weight_decay {
 /// The state of a rule for every parameter of one model, and the walk over them.
 ///
 /// T is the element type of the model. A rule has `moments`, the names of the numbers that it keeps beside each value,
-/// and `update<T>(step, rate, kind)`, which returns a function (value, gradient, moment...) for that step: it is called
-/// with registers of numbers (cpu::simd<T>), all but the gradient by reference. Moments start at zero, in the first step
+/// and `update<T>(step, rate, kind)`, which returns a function (value, gradient, moment...) for that step: the backend calls
+/// it with registers of numbers, all but the gradient by reference. Moments start at zero, in the first step
 /// in which a parameter is not frozen.
 template <class T, class Rule>
 class optimizer {
@@ -57,10 +58,10 @@ public:
             throw value_error("An optimizer's step needs finite numbers, and a rate that is not negative; the rate is " +
                               std::to_string(rate) + ", the gradients' scale " + std::to_string(gradient_scale) + ".");
         meet_all(model);                // a wrong model throws before anything is written
-        step_met(rate, static_cast<T>(gradient_scale));
+        step_met(rate, static_cast<value_of<T>>(gradient_scale));
     }
 
-    /// Calls f(parameter's name, moment's name, std::vector<T>& moment, parameter) for everything that a checkpoint must
+    /// Calls f(parameter's name, moment's name, numbers<T>& moment, parameter) for everything that a checkpoint must
     /// keep beside the values and steps(). A moment that has not begun is empty.
     template <class Model>
     void visit_state(Model& model, auto&& f) {
@@ -85,6 +86,7 @@ private:
         std::span<T> values;
         std::span<const T> gradients;
         std::span<const int> rows;
+        const int* rows_there;
         std::size_t width;              // of a row; 0 where the gradient is dense
         nn::role kind;
         bool frozen;
@@ -92,17 +94,20 @@ private:
     struct slot {
         std::string name;
         std::size_t size;
-        std::array<std::vector<T>, kept> moments;
+        std::array<numbers<T>, kept> moments;
     };
+    using call = heed::detail::update_call<T, static_cast<int>(kept), decltype(std::declval<const Rule&>().template update<T>(0, 0.0, nn::role::weight))>;
 
     template <class Model>
     void meet_all(Model& model) {
         const bool first = slots_.empty();
         met_.clear();
         nn::visit(model, [&](std::string_view name, auto& parameter) {
-            learnt met{parameter.values(), parameter.gradients(), {}, 0, parameter.kind, parameter.frozen};
-            if constexpr (nn::sparse_parameter_like<std::remove_reference_t<decltype(parameter)>>)
+            learnt met{parameter.values(), parameter.gradients(), {}, nullptr, 0, parameter.kind, parameter.frozen};
+            if constexpr (nn::sparse_parameter_like<std::remove_reference_t<decltype(parameter)>>) {
                 met.rows = parameter.rows(), met.width = parameter.width();
+                if constexpr (requires { parameter.rows_there(); }) met.rows_there = parameter.rows_there();
+            }
             meet(name, met, first);
         });
         if (met_.size() != slots_.size())
@@ -119,64 +124,31 @@ private:
         met_.push_back(parameter);
     }
 
-    void step_met(double rate, T scale) {
+    void step_met(double rate, value_of<T> scale) {
         ++steps_;
+        calls_.clear();
         for (std::size_t i = 0; i < met_.size(); ++i) {
-            if (met_[i].frozen) continue;
-            for (auto& moment : slots_[i].moments)
+            const learnt& met = met_[i];
+            if (met.frozen) continue;
+            call each{.value = met.values.data(), .gradient = met.gradients.data(), .size = static_cast<heed::detail::index>(met.values.size()), .rows = met.rows.data(),
+                      .row_count = static_cast<heed::detail::index>(met.rows.size()), .rows_there = met.rows_there, .width = static_cast<heed::detail::index>(met.width),
+                      .rule = rule_.template update<T>(steps_, rate, met.kind)};
+            for (std::size_t m = 0; m < kept; ++m) {
+                auto& moment = slots_[i].moments[m];
                 if (moment.empty()) moment.assign(slots_[i].size, T(0));
-            follow(met_[i], slots_[i], rule_.template update<T>(steps_, rate, met_[i].kind), scale, std::make_index_sequence<kept>());
+                each.moment[m] = moment.data();
+            }
+            calls_.push_back(each);
         }
+        backend_of<space_of<T>>::update(std::span<const call>(calls_), scale);
     }
 
-    template <class Update, std::size_t... I>
-    static void follow(const learnt& parameter, slot& state, const Update& update, T scale, std::index_sequence<I...>) {
-        T* const value = parameter.values.data();
-        const T* const gradient = parameter.gradients.data();
-        const std::array<T*, kept> moment{state.moments[I].data()...};
-        const std::size_t width = parameter.width, size = parameter.values.size();
-        if (width > 0)
-            for_pieces(parameter.rows.size(), piece_length(parameter.rows.size(), 1 + 8192 / width), [&](std::size_t, std::size_t begin, std::size_t end) {
-                for (std::size_t i = begin; i < end; ++i) {
-                    if (i + 2 < end) ask_for(static_cast<std::size_t>(parameter.rows[i + 2]) * width, width, value, moment[I]...);
-                    const std::size_t at = static_cast<std::size_t>(parameter.rows[i]) * width;
-                    pass(value + at, gradient + i * width, width, scale, update, (moment[I] + at)...);
-                }
-            });
-        else
-            for_pieces(size, piece_length(size), [&](std::size_t, std::size_t begin, std::size_t end) {
-                pass(value + begin, gradient + begin, end - begin, scale, update, (moment[I] + begin)...);
-            });
-    }
-
-    /// Asks memory for a row that comes soon: rows lie anywhere, and no hardware foresees them.
-    static void ask_for(std::size_t at, std::size_t width, const auto*... from) {
-        for (std::size_t i = 0; i < width; i += 64 / sizeof(T)) (__builtin_prefetch(from + at + i, 1), ...);
-    }
-
-    /// In registers; what is left at the end takes part of one, so that every number meets the same arithmetic.
-    static void pass(T* value, const T* gradient, std::size_t count, T scale, const auto& update, auto*... moment) {
-        using several = cpu::simd<T>;
-        constexpr std::size_t lanes = several::lanes;
-        std::size_t i = 0;
-        for (; i + lanes <= count; i += lanes)
-            [&](several v, several g, auto... m) {
-                update(v, several(scale) * g, m...);
-                v.store(value + i);
-                (m.store(moment + i), ...);
-            }(several::load(value + i), several::load(gradient + i), several::load(moment + i)...);
-        if (const int left = static_cast<int>(count - i); left > 0)
-            [&](several v, several g, auto... m) {
-                update(v, several(scale) * g, m...);
-                v.store(value + i, left);
-                (m.store(moment + i, left), ...);
-            }(several::load(value + i, left), several::load(gradient + i, left), several::load(moment + i, left)...);
-    }
 
     Rule rule_;
     std::int64_t steps_ = 0;
     std::vector<slot> slots_;
     std::vector<learnt> met_;           // the parameters of the step that is being made
+    std::vector<call> calls_;
 };
 
 }  // namespace heed::inline HEED_TARGET::train

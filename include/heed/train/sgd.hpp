@@ -19,6 +19,18 @@ namespace heed::inline HEED_TARGET::train {
 ///
 /// Source: I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
 /// Rows of a sparse table that an update does not touch keep value and velocity.
+template <class T>
+struct sgd_update {
+    T step, kept, pull, of_gradient, of_velocity;
+
+    template <class V>
+    HEED_HOST_DEVICE void operator()(V& value, V gradient, V& velocity) const {
+        const V g = gradient + V(pull) * value;
+        velocity = V(kept) * velocity + g;
+        value = value - V(step) * (V(of_gradient) * g + V(of_velocity) * velocity);
+    }
+};
+
 struct sgd_rule {
     double momentum = 0;
     bool nesterov = false;
@@ -34,14 +46,8 @@ struct sgd_rule {
 
     template <class T>
     auto update(std::int64_t, double rate, nn::role kind) const {
-        using several = cpu::simd<T>;
-        const auto number = [](double x) { return several(static_cast<T>(x)); };
-        return [step = number(rate), kept = number(momentum), pull = number(decay.of(kind)), of_gradient = number(nesterov ? 1 : 0),
-                of_velocity = number(nesterov ? momentum : 1)](several& value, several gradient, several& velocity) {
-            const several g = gradient + pull * value;
-            velocity = kept * velocity + g;
-            value -= step * (of_gradient * g + of_velocity * velocity);
-        };
+        const auto number = [](double x) { return static_cast<value_of<T>>(x); };
+        return sgd_update<value_of<T>>{number(rate), number(momentum), number(decay.of(kind)), number(nesterov ? 1 : 0), number(nesterov ? momentum : 1)};
     }
 };
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -156,7 +157,21 @@ struct device {
     }
     static void* take(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{256}); }
     static void give_back(void* p) noexcept { ::operator delete(p, std::align_val_t{256}); }
+    static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    static void fill(void* to, int byte, std::size_t bytes) { std::memset(to, byte, bytes); }
+    static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    static void to_host(void* to, const void* from, std::size_t bytes) {
+        heed::cuda::throw_fault(*note());
+        std::memcpy(to, from, bytes);
+    }
     static const index* bounds(const index* offsets, index) { return offsets; }
+    static void sort(std::int32_t* ids, std::int32_t* places, index n, index) {
+        std::vector<std::pair<std::int32_t, std::int32_t>> both;
+        for (index i = 0; i < n; ++i) both.emplace_back(ids[i], places[i]);
+        std::ranges::stable_sort(both, {}, &std::pair<std::int32_t, std::int32_t>::first);
+        for (index i = 0; i < n; ++i) ids[i] = both[static_cast<std::size_t>(i)].first, places[i] = both[static_cast<std::size_t>(i)].second;
+    }
+    static void sums_before(const std::int32_t* values, std::int32_t* sums, index n) { std::exclusive_scan(values, values + n, sums, 0); }
     static heed::cuda::fault* note() {
         static heed::cuda::fault found;
         return &found;
@@ -171,17 +186,7 @@ namespace heed::inline HEED_TARGET {
 template <> struct backend_of<cuda::space> : cuda::backend<simulated::device> {};
 
 namespace detail {
-template <> struct memory_of<cuda::space> {
-    static void* allocate(std::size_t bytes) { return simulated::device::take(bytes); }
-    static void release(void* p) noexcept { simulated::device::give_back(p); }
-    static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-    static void zero(void* to, std::size_t bytes) { std::memset(to, 0, bytes); }
-    static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-    static void to_host(void* to, const void* from, std::size_t bytes) {
-        cuda::throw_fault(*simulated::device::note());
-        std::memcpy(to, from, bytes);
-    }
-};
+template <> struct memory_of<cuda::space> : cuda::memory_of_device<simulated::device> {};
 }  // namespace detail
 
 }  // namespace heed::inline HEED_TARGET

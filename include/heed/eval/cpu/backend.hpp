@@ -6,8 +6,10 @@
 #include <heed/eval/cpu/gemm.hpp>
 #include <heed/eval/cpu/packs.hpp>
 #include <heed/eval/cpu/rows.hpp>
+#include <heed/eval/cpu/update.hpp>
 #include <heed/eval/cpu/workspace.hpp>
 #include <heed/eval/evaluate.hpp>
+#include <heed/eval/touched_rows.hpp>
 
 namespace heed::inline HEED_TARGET::cpu {
 
@@ -21,6 +23,7 @@ struct backend {
     using temporaries = cpu::temporaries;
     /// An epilogue runs on each tile of a product while that is in the cache.
     static constexpr bool finishes_tiles = true;
+    template <class T> using touched_rows = heed::detail::touched_rows<T>;
     template <class T> using packs = cpu::packs<T>;
 
     template <bool Wide, class Shape, class Tree, class T>
@@ -51,6 +54,12 @@ struct backend {
     static void attend(const heed::detail::attention_call<T>& call, const Tree& tree, const Mask& mask) { cpu::attend<Slots>(call, tree, mask); }
     template <class Slots, class T, class Tree, class Mask>
     static void attend_backward(const heed::detail::attention_call<T>& call, const Tree& tree, const Mask& mask) { cpu::attend_backward<Slots>(call, tree, mask); }
+
+    /// Optimizers' updates, and the lengths of gradients.
+    template <class T, int Moments, class Rule>
+    static void update(std::span<const heed::detail::update_call<T, Moments, Rule>> calls, T scale) { cpu::update(calls, scale); }
+    template <class T>
+    static void sums_of_squares(std::span<const heed::detail::gradient_numbers<T>> gradients, double* sums) { cpu::sums_of_squares(gradients, sums); }
 
     /// f(first, last) for blocks of so many rows that each weight is used often when it passes, so few that what they come to
     /// stays in the cache; as many blocks for each thread, of rows that tiles of products divide. A few rows stay together,

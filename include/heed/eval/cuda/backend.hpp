@@ -2,9 +2,12 @@
 ///
 /// `Device` runs them: the GPU itself (device.cuh), or threads of the host in turn, in tests. Of it is asked
 ///     launch(kernel, blocks)           the kernel on so many blocks, after all that was launched before
-///     take(bytes), give_back(p)        memory for as long as a statement runs
+///     take(bytes), give_back(p)        memory
+///     copy, fill, from_host, to_host   of bytes; to_host waits
 ///     note()                           where kernels note a fault, which is thrown when the host next waits
 ///     bounds(offsets, count)           the host's bounds of ragged sequences, where kernels can read them
+///     sort(ids, places, n, limit)      ids below a limit and what stands beside them, in the order of the ids, equal ones as they stood
+///     sums_before(values, sums, n)     for each of n whole numbers the sum of those before it
 ///     multiply(call)                   a contraction by the device's library; false where that has none for it
 #pragma once
 
@@ -13,7 +16,10 @@
 #include <heed/eval/cuda/elementwise.hpp>
 #include <heed/eval/cuda/ids.hpp>
 #include <heed/eval/cuda/rows.hpp>
+#include <heed/eval/cuda/scatter.hpp>
 #include <heed/eval/cuda/space.hpp>
+#include <heed/eval/cuda/touched_rows.hpp>
+#include <heed/eval/cuda/update.hpp>
 #include <heed/eval/evaluate.hpp>
 
 #include <vector>
@@ -34,26 +40,52 @@ void move_bounds(X& x) {
     if constexpr (requires { x.condition; }) move_bounds<Device>(x.condition), move_bounds<Device>(x.yes), move_bounds<Device>(x.no);
 }
 
+/// The temporaries of a statement.
 template <class Device>
-struct backend {
-    /// The temporaries of a statement.
-    class temporaries {
-    public:
-        temporaries() = default;
-        temporaries(const temporaries&) = delete;
-        temporaries& operator=(const temporaries&) = delete;
-        ~temporaries() {
-            for (void* p : held_) Device::give_back(p);
-        }
-        template <class T> T* temporary(index count) {
-            held_.push_back(nullptr);
-            held_.back() = Device::take(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)));
-            return static_cast<T*>(held_.back());
-        }
+class statement_memory {
+public:
+    statement_memory() = default;
+    statement_memory(const statement_memory&) = delete;
+    statement_memory& operator=(const statement_memory&) = delete;
+    ~statement_memory() {
+        for (void* p : held_) Device::give_back(p);
+    }
+    template <class T> T* temporary(index count) {
+        held_.push_back(nullptr);
+        held_.back() = Device::take(sizeof(T) * static_cast<std::size_t>(std::max<index>(count, 1)));
+        return static_cast<T*>(held_.back());
+    }
 
-    private:
-        std::vector<void*> held_;
-    };
+private:
+    std::vector<void*> held_;
+};
+
+/// The memory of tensors on a device.
+template <class Device>
+struct memory_of_device {
+    static void* allocate(std::size_t bytes) { return Device::take(bytes); }
+    static void release(void* p) noexcept { Device::give_back(p); }
+    static void copy(void* to, const void* from, std::size_t bytes) { Device::copy(to, from, bytes); }
+    static void zero(void* to, std::size_t bytes) { Device::fill(to, 0, bytes); }
+    static void from_host(void* to, const void* from, std::size_t bytes) { Device::from_host(to, from, bytes); }
+    static void to_host(void* to, const void* from, std::size_t bytes) { Device::to_host(to, from, bytes); }
+};
+
+/// A device, with what kernels are launched by.
+template <class Bare>
+struct device_of : Bare {
+    using temporaries = statement_memory<Bare>;
+    /// A kernel with a thread for each of n.
+    template <class Kernel> static void launch_each(const Kernel& kernel, index n) {
+        if (n > 0) Bare::launch(kernel, (n + Kernel::threads - 1) / Kernel::threads);
+    }
+};
+
+template <class Bare>
+struct backend {
+    using Device = device_of<Bare>;
+    using temporaries = typename Device::temporaries;
+    template <class T> using touched_rows = cuda::touched_rows<Device, T>;
     static constexpr bool finishes_tiles = false;
     template <class T> struct packs {
         template <class> static void pack(const auto&, int) {}
@@ -79,14 +111,14 @@ struct backend {
     template <int R>
     static void check_ids(const detail::strided<const on<std::int32_t>, R>& ids, index rows, std::string_view axis) {
         if (rows == 0 && ids.count() > 0) throw value_error("axis " + std::string(axis) + " has size 0: no id is a row of it");
-        launch(cuda::check_ids<R>{ids, ids.count(), rows, axis.data(), axis.size(), Device::note()}, ids.count());
+        Device::launch_each(cuda::check_ids<R>{ids, ids.count(), rows, axis.data(), axis.size(), Device::note()}, ids.count());
     }
     template <class T>
     static void contract(const detail::contraction_call<T>& call) {
         if (call.rows.total() * call.columns.total() * call.batch.total() == 0) return;
         if (Device::multiply(call)) return;
         contract_elements<T> kernel{call, call.batch.total() * call.rows.total() * call.columns.total(), call.a, call.b, call.c, call.bias, call.accumulate};
-        launch(kernel, kernel.count);
+        Device::launch_each(kernel, kernel.count);
     }
 
     template <class Slots, class T, class Tree, class Mask>
@@ -94,16 +126,67 @@ struct backend {
         using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
         const index rows = most_rows(call);
         prepare(call, tree, mask);
-        launch(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.value[0] * call.value[1]);
+        Device::launch_each(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.value[0] * call.value[1]);
     }
     template <class Slots, class T, class Tree, class Mask>
     static void attend_backward(attention_call<T> call, Tree tree, Mask mask) {
         using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
         const index rows = most_rows(call), keys = most_keys(call), values = call.value[0] * call.value[1];
         prepare(call, tree, mask);
-        launch(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.depth);
-        launch(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * call.depth);
-        launch(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * values);
+        Device::launch_each(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.depth);
+        Device::launch_each(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * call.depth);
+        Device::launch_each(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * values);
+    }
+
+    template <class Shape, class Source, class Ids, class T>
+    static void scatter_add(detail::scatter_call<Shape, Source, Ids, T> call) {
+        using rows_type = sorted_rows<Shape, Source, T>;
+        const index count = call.places(), columns = lowered::count_places(call.l, call.l.outer, call.l.slots);
+        if (count == 0 || columns == 0) return;
+        if (count > most_places) throw_too_large(count);
+        temporaries memory;
+        auto* const id = memory.template temporary<std::int32_t>(count);
+        auto* const place = memory.template temporary<std::int32_t>(count);
+        move_bounds<Device>(call.ids);
+        to_device(call.l);
+        Device::launch_each(number_ids<Shape, Ids>{call.l, call.ids, count, call.limit, call.axis.data(), call.axis.size(), Device::note(), id, place}, count);
+        Device::sort(id, place, count, call.limit);
+        rows_type rows{call.l, call.source, call.target, count, columns, call.limit, call.step, id, place, nullptr};
+        rows.parts = memory.template temporary<typename rows_type::F>(2 * rows.chunks() * columns);
+        Device::launch_each(add_chunks<Shape, Source, T>{rows}, rows.chunks() * columns);
+        if (rows.chunks() > 1) Device::launch_each(add_parts<Shape, Source, T>{rows}, rows.chunks() * columns);
+    }
+
+    template <class T, int Moments, class Rule>
+    static void update(std::span<const update_call<T, Moments, Rule>> calls, value_of<T> scale) {
+        using kernel = update_parameters<T, Moments, Rule>;
+        in_batches(calls, [&](auto some) {
+            kernel k{};
+            k.scale = scale;
+            for (const auto& call : some) {
+                const index blocks = parts(kernel::numbers_of(call), kernel::at_once);
+                if (blocks > 0) k.call[k.blocks.count] = call, k.blocks.add(blocks);
+            }
+            if (k.blocks.count > 0) Device::launch(k, k.blocks.first[k.blocks.count]);
+        });
+    }
+    template <class T>
+    static void sums_of_squares(std::span<const gradient_numbers<T>> gradients, double* sums) {
+        using kernel = square_pieces<T>;
+        in_batches(gradients, [&](auto some) {
+            kernel k{};
+            for (const auto& g : some) k.of[k.blocks.count] = g, k.blocks.add(std::max<index>(1, parts(g.count, kernel::at_once)));
+            const index blocks = k.blocks.first[k.blocks.count];
+            temporaries memory;
+            k.sums = memory.template temporary<double>(blocks);
+            Device::launch(k, blocks);
+            std::vector<double> pieces(static_cast<std::size_t>(blocks));
+            Device::to_host(pieces.data(), k.sums, sizeof(double) * pieces.size());
+            for (int i = 0; i < k.blocks.count; ++i, ++sums) {
+                *sums = 0;
+                for (index b = k.blocks.first[i]; b < k.blocks.first[i + 1]; ++b) *sums += pieces[static_cast<std::size_t>(b)];
+            }
+        });
     }
 
     /// Statements of rows alike run one after another, each over all rows.
@@ -119,10 +202,10 @@ private:
         if (lies_in_groups<lane>(tree, target, l, true)) {
             to_device(l);
             l.size[lane] /= neighbours;
-            launch(elementwise<lanes<F, lane, neighbours, true>, slots, Tree, T>{l, static_cast<number>(count / neighbours), tree, target}, count / neighbours);
+            Device::launch_each(elementwise<lanes<F, lane, neighbours, true>, slots, Tree, T>{l, static_cast<number>(count / neighbours), tree, target}, count / neighbours);
         } else {
             to_device(l);
-            launch(elementwise<lanes<F, lane>, slots, Tree, T>{l, static_cast<number>(count), tree, target}, count);
+            Device::launch_each(elementwise<lanes<F, lane>, slots, Tree, T>{l, static_cast<number>(count), tree, target}, count);
         }
     }
     template <class F, int Lane, class Shape, class Tree, class T>
@@ -171,9 +254,10 @@ private:
         for (index s = 0; s < call.batch[call.segment_axis]; ++s) most = std::max(most, offsets[s + 1] - offsets[s]);
         return most;
     }
-    /// A kernel with a thread for each of n.
-    template <class Kernel> static void launch(const Kernel& kernel, index n) {
-        if (n > 0) Device::launch(kernel, (n + Kernel::threads - 1) / Kernel::threads);
+    static index parts(index n, index of) { return (n + of - 1) / of; }
+    /// f(some) for as many at a time as one launch takes.
+    template <class X> static void in_batches(std::span<const X> all, auto&& f) {
+        for (; !all.empty(); all = all.subspan(std::min<std::size_t>(all.size(), updates_at_once))) f(all.first(std::min<std::size_t>(all.size(), updates_at_once)));
     }
 };
 

@@ -3,9 +3,11 @@
 
 #include <heed/eval/cpu/workspace.hpp>
 #include <heed/eval/evaluate.hpp>
+#include <heed/eval/touched_rows.hpp>
 #include <heed/eval/reference/attend.hpp>
 #include <heed/eval/reference/contract.hpp>
 #include <heed/eval/reference/rows.hpp>
+#include <heed/eval/reference/update.hpp>
 
 namespace heed::inline HEED_TARGET::reference {
 
@@ -13,6 +15,7 @@ struct backend {
     using temporaries = cpu::temporaries;
     /// An epilogue runs on each tile of a product while that is in the cache.
     static constexpr bool finishes_tiles = true;
+    template <class T> using touched_rows = heed::detail::touched_rows<T>;
     /// The reference reads every operand where it lies.
     template <class T> struct packs {
         template <class> static void pack(const auto&, int) {}
@@ -29,6 +32,12 @@ struct backend {
     static void attend(const detail::attention_call<T>& call, const Tree& tree, const Mask& mask) {
         reference::attend<Slots>(call, tree, mask);
     }
+    /// Optimizers' updates, and the lengths of gradients.
+    template <class T, int Moments, class Rule>
+    static void update(std::span<const heed::detail::update_call<T, Moments, Rule>> calls, T scale) { reference::update(calls, scale); }
+    template <class T>
+    static void sums_of_squares(std::span<const heed::detail::gradient_numbers<T>> gradients, double* sums) { reference::sums_of_squares(gradients, sums); }
+
     static void by_rows(index rows, const auto& f) { f(0, rows); }
     template <int Lane, class Tree, class T>
     static void finish_row(const Tree& tree, T* row, index column, index columns, bool, int, index) {

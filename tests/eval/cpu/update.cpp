@@ -1,4 +1,4 @@
-#include <heed/train/pieces.hpp>
+#include <heed/eval/cpu/update.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -7,14 +7,14 @@
 #include <span>
 #include <vector>
 
-namespace train = heed::train;
+namespace cpu = heed::cpu;
 
 TEST_CASE("the pieces of an array cover it once, in order, and are at most as many as a sum has room for") {
     for (const std::size_t count : {0, 1, 8191, 8192, 8193, 600'000, 1'000'003}) {
-        const std::size_t length = train::piece_length(count);
+        const std::size_t length = cpu::piece_length(count);
         std::vector<int> met(count);
-        std::vector<std::size_t> begins(train::most_pieces, count);
-        train::for_pieces(count, length, [&](std::size_t piece, std::size_t begin, std::size_t end) {
+        std::vector<std::size_t> begins(cpu::most_pieces, count);
+        cpu::for_pieces(count, length, [&](std::size_t piece, std::size_t begin, std::size_t end) {
             begins.at(piece) = begin;
             for (std::size_t i = begin; i < end; ++i) ++met[i];
         });
@@ -32,6 +32,6 @@ TEST_CASE("a sum of squares is exact where doubles are, whatever the length") {
             values[i] = static_cast<float>(i % 7);
             expected += static_cast<double>((i % 7) * (i % 7));
         }
-        CHECK(train::sum_of_squares(std::span<const float>(values)) == expected);
+        CHECK(cpu::sum_of_squares(std::span<const float>(values)) == expected);
     }
 }
