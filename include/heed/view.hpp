@@ -21,7 +21,7 @@ inline constexpr index everywhere = std::numeric_limits<index>::min();
 template <class A, class... I>
 constexpr index given(const I&... at) {
     index result = everywhere;
-    static_cast<void>(((std::is_same_v<A, I> ? (result = static_cast<index>(value_of_index(at)), 0) : 0), ...));
+    ((std::is_same_v<A, I> ? static_cast<void>(result = static_cast<index>(value_of_index(at))) : static_cast<void>(at)), ...);
     return result;
 }
 /// The items that are left when the axes of At have positions: of a ragged pair whose batch is chosen, the sequence.

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -90,6 +89,7 @@ struct block {
     int thread() const { return state.all ? state.all->running() : state.alone; }
     index number() const { return state.number; }
     index blocks() const { return state.blocks; }
+    void add(std::int32_t& to, std::int32_t what) const { to += what; }
     bool claim(int& flag) const { return std::exchange(flag, 1) == 0; }
     std::byte* shared() const { return state.shared; }
     void barrier() const { state.meet.come(*state.all); }
@@ -165,13 +165,6 @@ struct device {
         std::memcpy(to, from, bytes);
     }
     static const index* bounds(const index* offsets, index) { return offsets; }
-    static void sort(std::int32_t* ids, std::int32_t* places, index n, index) {
-        std::vector<std::pair<std::int32_t, std::int32_t>> both;
-        for (index i = 0; i < n; ++i) both.emplace_back(ids[i], places[i]);
-        std::ranges::stable_sort(both, {}, &std::pair<std::int32_t, std::int32_t>::first);
-        for (index i = 0; i < n; ++i) ids[i] = both[static_cast<std::size_t>(i)].first, places[i] = both[static_cast<std::size_t>(i)].second;
-    }
-    static void sums_before(const std::int32_t* values, std::int32_t* sums, index n) { std::exclusive_scan(values, values + n, sums, 0); }
     static heed::cuda::fault* note() {
         static heed::cuda::fault found;
         return &found;

@@ -27,7 +27,7 @@ template <class T>
 struct classifier {
     nn::embedding<T, vocabulary, model> words;
     nn::learned_positions<T, token, place, model> where;
-    nn::transformer_block<T, token, model, hidden, head, depth> block;
+    nn::transformer_block<T, token, model, head, depth, hidden> block;
     nn::mean_pooling<token> pool;
     nn::parameter<T, model> readout{nn::role::weight, nn::xavier_uniform(8, 1)};
     nn::parameter<T> bias{nn::role::bias, nn::constant(0)};
@@ -47,7 +47,7 @@ struct training {
     classifier<T> net;
     typename nn::embedding<T, vocabulary, model>::template trace_of<tensor<in_space_of<int, T>, posts>> looked_up;
     tensor<T, posts, model> x, dx;
-    typename nn::transformer_block<T, token, model, hidden, head, depth>::template trace_of<X> of_block;
+    typename nn::transformer_block<T, token, model, head, depth, hidden>::template trace_of<X> of_block;
     typename nn::mean_pooling<token>::template trace_of<X> pooled;
     tensor<T, post> logits, dlogits;
     train::adamw<T> optimizer;

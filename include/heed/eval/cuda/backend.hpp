@@ -6,8 +6,6 @@
 ///     copy, fill, from_host, to_host   of bytes; to_host waits
 ///     note()                           where kernels note a fault, which is thrown when the host next waits
 ///     bounds(offsets, count)           the host's bounds of ragged sequences, where kernels can read them
-///     sort(ids, places, n, limit)      ids below a limit and what stands beside them, in the order of the ids, equal ones as they stood
-///     sums_before(values, sums, n)     for each of n whole numbers the sum of those before it
 ///     multiply(call)                   a contraction by the device's library; false where that has none for it
 #pragma once
 
@@ -17,6 +15,7 @@
 #include <heed/eval/cuda/ids.hpp>
 #include <heed/eval/cuda/rows.hpp>
 #include <heed/eval/cuda/scatter.hpp>
+#include <heed/eval/cuda/sort.hpp>
 #include <heed/eval/cuda/space.hpp>
 #include <heed/eval/cuda/touched_rows.hpp>
 #include <heed/eval/cuda/update.hpp>
@@ -150,7 +149,7 @@ struct backend {
         move_bounds<Device>(call.ids);
         to_device(call.l);
         Device::launch_each(number_ids<Shape, Ids>{call.l, call.ids, count, call.limit, call.axis.data(), call.axis.size(), Device::note(), id, place}, count);
-        Device::sort(id, place, count, call.limit);
+        sort<Device>(id, place, count, call.limit);
         rows_type rows{call.l, call.source, call.target, count, columns, call.limit, call.step, id, place, nullptr};
         rows.parts = memory.template temporary<typename rows_type::F>(2 * rows.chunks() * columns);
         Device::launch_each(add_chunks<Shape, Source, T>{rows}, rows.chunks() * columns);

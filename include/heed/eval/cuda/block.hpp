@@ -28,6 +28,8 @@ struct device_block {
     __device__ void warp_barrier() const { __syncwarp(); }
     /// The value that the thread of this warp has whose number differs by these bits.
     template <class T> __device__ T exchange(T value, int bits) const { return __shfl_xor_sync(whole_warp, value, bits); }
+    /// Adds to memory that other threads add to as well; of whole numbers alone, whose sums no order changes.
+    __device__ void add(std::int32_t& to, std::int32_t what) const { atomicAdd(&to, what); }
     /// Whether a flag, 0 before, was set by this thread.
     __device__ bool claim(int& flag) const { return atomicCAS(&flag, 0, 1) == 0; }
     /// Memory that the block shares, as many bytes as its launch said, aligned to 128.

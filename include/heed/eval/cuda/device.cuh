@@ -6,8 +6,6 @@
 #include <heed/error.hpp>
 #include <heed/eval/cuda/backend.hpp>
 
-#include <cub/device/device_radix_sort.cuh>
-#include <cub/device/device_scan.cuh>
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -205,30 +203,6 @@ struct device {
         return held.front().there;
     }
 
-    static void sort(std::int32_t* ids, std::int32_t* places, index n, index limit) {
-        int bits = 1;
-        while (limit >> bits) ++bits;
-        const int count = static_cast<int>(n);
-        // Radix sort is stable and needs no more than what it says: the same bits for the same ids.
-        const std::size_t array = sizeof(std::int32_t) * static_cast<std::size_t>(n);
-        auto* const aside = static_cast<std::int32_t*>(take(2 * array));
-        cub::DoubleBuffer<std::int32_t> keys(ids, aside), values(places, aside + n);
-        std::size_t bytes = 0;
-        HEED_CUDA(cub::DeviceRadixSort::SortPairs(nullptr, bytes, keys, values, count, 0, bits, stream()));
-        void* const room = take(bytes);
-        HEED_CUDA(cub::DeviceRadixSort::SortPairs(room, bytes, keys, values, count, 0, bits, stream()));
-        if (keys.Current() != ids) HEED_CUDA(cudaMemcpyAsync(ids, keys.Current(), array, cudaMemcpyDeviceToDevice, stream()));
-        if (values.Current() != places) HEED_CUDA(cudaMemcpyAsync(places, values.Current(), array, cudaMemcpyDeviceToDevice, stream()));
-        give_back(room);
-        give_back(aside);
-    }
-    static void sums_before(const std::int32_t* values, std::int32_t* sums, index n) {
-        std::size_t bytes = 0;
-        HEED_CUDA(cub::DeviceScan::ExclusiveSum(nullptr, bytes, values, sums, static_cast<int>(n), stream()));
-        void* const room = take(bytes);
-        HEED_CUDA(cub::DeviceScan::ExclusiveSum(room, bytes, values, sums, static_cast<int>(n), stream()));
-        give_back(room);
-    }
     template <class T> static bool multiply(const heed::detail::contraction_call<T>&) { return false; }
 };
 

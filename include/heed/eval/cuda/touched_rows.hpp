@@ -3,6 +3,7 @@
 #pragma once
 
 #include <heed/eval/cuda/ids.hpp>
+#include <heed/eval/cuda/sort.hpp>
 
 #include <algorithm>
 #include <span>
@@ -119,9 +120,9 @@ public:
             auto* const id = memory.template temporary<std::int32_t>(4 * n);
             auto *const place = id + n, *const is_new = place + n, *const before = is_new + n;
             Device::launch_each(take_ids{ids, n, rows_of_table, Device::note(), axis.data(), axis.size(), id, place}, n);
-            Device::sort(id, place, n, rows_of_table);
+            sort<Device>(id, place, n, rows_of_table);
             Device::launch_each(find_new_rows{id, place_of_row(), n, rows_of_table, is_new}, n);
-            Device::sums_before(is_new, before, n);
+            sums_before<Device>(is_new, before, n);
             auto *const now = reinterpret_cast<std::int32_t*>(there_.data()), *const after = now + 1;
             Device::launch_each(append_rows{id, is_new, before, n, now, after, place_of_row(), reinterpret_cast<std::int32_t*>(list_.data())}, n);
             Device::copy(now, after, sizeof(std::int32_t));
