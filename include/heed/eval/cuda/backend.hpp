@@ -13,6 +13,7 @@
 #include <heed/eval/cuda/contract.hpp>
 #include <heed/eval/cuda/elementwise.hpp>
 #include <heed/eval/cuda/ids.hpp>
+#include <heed/eval/cuda/row_parts.hpp>
 #include <heed/eval/cuda/rows.hpp>
 #include <heed/eval/cuda/scatter.hpp>
 #include <heed/eval/cuda/sort.hpp>
@@ -213,6 +214,12 @@ private:
         const index rows = lowered::count_places(l, 0, l.outer), elements = lowered::count_places(l, 0, l.slots);
         if (rows == 0) return;
         const bool wide = lies_in_groups<Lane>(tree, target, l, Shape::writes_inner);
+        if constexpr (has_one_reduction<Tree> && !Shape::writes_inner)
+            if (rows < wanted_blocks && elements / rows >= 2 * least_part * (wide ? neighbours : 1)) {
+                if (wide) in_parts<false, lanes<F, Lane, neighbours, true>, Shape>(l, tree, target, rows, elements / rows);
+                else in_parts<false, lanes<F, Lane>, Shape>(l, tree, target, rows, elements / rows);
+                return;
+            }
         const int warps = elements / rows > 2048 || (rows == 1 && elements > 256) ? row_warps : 1;
         to_device(l);
         const auto run = [&](auto context) {
@@ -228,12 +235,37 @@ private:
     template <class F, class Shape, class Tree, class T>
     static void by_columns_of(lowered::loops l, const Tree& tree, const lowered::target<T>& target) {
         using kernel_type = program_by_columns<lanes<F, Shape::lane>, Shape, Tree, T>;
-        const index rows = lowered::count_places(l, 0, l.outer);
+        const index rows = lowered::count_places(l, 0, l.outer), elements = lowered::count_places(l, 0, l.slots);
         if (rows == 0) return;
+        if constexpr (has_one_reduction<Tree> && !Shape::writes_inner)
+            if (rows < wanted_blocks * kernel_type::across && elements / rows >= 2 * least_part)
+                return in_parts<true, lanes<F, Shape::lane>, Shape>(l, tree, target, rows, elements / rows);
         to_device(l);
         kernel_type kernel{{l, static_cast<number>(rows), tree, target, {}}};
         lowered::find_repeats(tree, kernel.same_as);
         Device::launch(kernel, (rows + kernel_type::across - 1) / kernel_type::across);
+    }
+
+    /// A sum of so many elements for each of some rows, in parts. (Of rows of several lengths, that of their mean.)
+    template <bool ByColumns, class C, class Shape, class Tree, class T>
+    static void in_parts(lowered::loops l, const Tree& tree, const lowered::target<T>& target, index rows, index elements) {
+        using kernel = sum_parts<ByColumns, C, Shape, Tree, T>;
+        using F = typename C::scalar;
+        const index groups = parts(rows, kernel::across);
+        const index longest = l.within >= l.outer && l.segment < l.outer && l.segment >= 0 ? longest_row(l) : elements / C::width;
+        const index count = std::max<index>(1, std::min(parts(wanted_blocks, groups), longest / least_part));
+        temporaries memory;
+        F* const sums = memory.template temporary<F>(count * rows);
+        to_device(l);
+        l.size[Shape::last] /= ByColumns ? 1 : C::width;
+        Device::launch(kernel{{l, static_cast<number>(rows), tree, target, {}}, parts(longest, count), groups, sums}, groups * count);
+        Device::launch_each(add_row_parts<F, Shape, Tree, T>{{l, static_cast<number>(rows), tree, target, {}}, count, ByColumns ? 1 : C::width, sums}, rows);
+    }
+    static index longest_row(const lowered::loops& l) {
+        index most = 0, beside = 1;
+        for (index s = 0; s < l.segments(); ++s) most = std::max(most, l.length(s));
+        for (int s = l.outer; s < l.slots; ++s) beside *= s == l.within ? 1 : l.size[s];
+        return most * beside;
     }
 
     static void to_device(lowered::loops& l) {
