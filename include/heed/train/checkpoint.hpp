@@ -11,6 +11,7 @@
 
 #include <heed/error.hpp>
 #include <heed/files/safetensors.hpp>
+#include <heed/nn/copy.hpp>
 #include <heed/nn/visit.hpp>
 #include <heed/target.hpp>
 
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,19 +40,36 @@ inline std::string moment_name(std::string_view parameter, std::string_view mome
     return std::string(prefix) + std::string(moment) + "." + std::string(parameter);
 }
 
-template <class T>
-files::stored_tensor stored(std::string name, const auto& parameter, std::span<const T> values) {
-    return files::stored<T>(std::move(name), parameter.shape(), values);
-}
+/// Tensors on their way to a file; those of another space as copies that live as long.
+class tensor_list {
+public:
+    template <class T>
+    void add(std::string name, const auto& parameter, std::span<const T> values) {
+        nn::read_numbers(values, [&](auto numbers) {
+            if constexpr (!is_on_host<T>) {
+                auto held = std::make_shared<const std::vector<value_of<T>>>(numbers.begin(), numbers.end());
+                numbers = std::span(*held);
+                copies_.push_back(std::move(held));
+            }
+            tensors_.push_back(files::stored<value_of<T>>(std::move(name), parameter.shape(), numbers));
+        });
+    }
+    const std::vector<files::stored_tensor>& tensors() const { return tensors_; }
+
+private:
+    std::vector<files::stored_tensor> tensors_;
+    std::vector<std::shared_ptr<const void>> copies_;
+};
 
 template <class Model>
-std::vector<files::stored_tensor> tensors_of(const Model& model) {
-    std::vector<files::stored_tensor> tensors;
-    nn::visit(model, [&](std::string_view name, const auto& parameter) {
-        tensors.push_back(stored(std::string(name), parameter, std::span(parameter.values())));
-    });
-    return tensors;
+tensor_list tensors_of(const Model& model) {
+    tensor_list list;
+    nn::visit(model, [&](std::string_view name, const auto& parameter) { list.add(std::string(name), parameter, std::span(parameter.values())); });
+    return list;
 }
+
+/// The type of the numbers in a file of what is kept as these.
+template <class Numbers> using stored_number = value_of<std::remove_cvref_t<decltype(*std::declval<Numbers>().data())>>;
 
 /// Throws file_error, by a read into nothing, where the file lacks a tensor of that name, type and shape.
 template <class T>
@@ -68,8 +87,7 @@ template <class Model>
 std::size_t require_all(const files::safetensors_file& file, const Model& model) {
     std::size_t count = 0;
     nn::visit(model, [&](std::string_view name, const auto& parameter) {
-        using number = std::remove_const_t<std::remove_reference_t<decltype(parameter.values()[0])>>;
-        require<number>(file, std::string(name), parameter.shape());
+        require<stored_number<decltype(parameter.values())>>(file, std::string(name), parameter.shape());
         ++count;
     });
     return count;
@@ -77,7 +95,9 @@ std::size_t require_all(const files::safetensors_file& file, const Model& model)
 
 template <class Model>
 void read_all(const files::safetensors_file& file, Model& model) {
-    nn::visit(model, [&](std::string_view name, auto& parameter) { file.read(name, parameter.shape(), parameter.values()); });
+    nn::visit(model, [&](std::string_view name, auto& parameter) {
+        nn::write_numbers(parameter.values(), [&](auto numbers) { file.read(name, parameter.shape(), numbers); });
+    });
 }
 
 }  // namespace checkpoints
@@ -85,7 +105,7 @@ void read_all(const files::safetensors_file& file, Model& model) {
 /// Writes the model's parameters and the notes. file_error where the file cannot be written; the old one is then left.
 template <class Model>
 void save_model(const std::filesystem::path& path, const Model& model, const notes& beside = {}) {
-    files::save_safetensors(path, checkpoints::tensors_of(model), beside);
+    files::save_safetensors(path, checkpoints::tensors_of(model).tensors(), beside);
 }
 
 /// Reads the model's parameters from a model's file or from a checkpoint, and returns the notes. file_error where the file
@@ -110,10 +130,10 @@ template <class Model, class Optimizer>
 void save_checkpoint(const std::filesystem::path& path, Model& model, Optimizer& optimizer, notes beside = {}) {
     auto tensors = checkpoints::tensors_of(model);
     optimizer.visit_state(model, [&](std::string_view name, std::string_view moment, const auto& values, const auto& parameter) {
-        if (!values.empty()) tensors.push_back(checkpoints::stored(checkpoints::moment_name(name, moment), parameter, std::span(values)));
+        if (!values.empty()) tensors.add(checkpoints::moment_name(name, moment), parameter, std::span(values.data(), values.size()));
     });
     beside[std::string(checkpoints::steps_key)] = std::to_string(optimizer.steps());
-    files::save_safetensors(path, tensors, std::move(beside));
+    files::save_safetensors(path, tensors.tensors(), std::move(beside));
 }
 
 /// Reads a checkpoint into a model and an optimizer of the same kinds, and returns the notes. file_error where the file is
@@ -132,10 +152,10 @@ notes load_checkpoint(const std::filesystem::path& path, Model& model, Optimizer
     beside.erase(found);
 
     std::size_t wanted = checkpoints::require_all(file, model);
-    optimizer.visit_state(model, [&]<class T>(std::string_view name, std::string_view moment, std::vector<T>&, const auto& parameter) {
+    optimizer.visit_state(model, [&](std::string_view name, std::string_view moment, auto& values, const auto& parameter) {
         const std::string stored = checkpoints::moment_name(name, moment);
         if (file.find(stored) == nullptr) return;           // a moment that had not begun
-        checkpoints::require<T>(file, stored, parameter.shape());
+        checkpoints::require<checkpoints::stored_number<decltype(values)>>(file, stored, parameter.shape());
         ++wanted;
     });
     if (file.tensors().size() != wanted)
@@ -143,12 +163,12 @@ notes load_checkpoint(const std::filesystem::path& path, Model& model, Optimizer
                                       std::to_string(wanted) + ".");
 
     checkpoints::read_all(file, model);
-    optimizer.visit_state(model, [&]<class T>(std::string_view name, std::string_view moment, std::vector<T>& values, const auto& parameter) {
+    optimizer.visit_state(model, [&](std::string_view name, std::string_view moment, auto& values, const auto& parameter) {
         const std::string stored = checkpoints::moment_name(name, moment);
         values.clear();
         if (file.find(stored) == nullptr) return;
         values.resize(parameter.values().size());
-        file.read(stored, parameter.shape(), std::span<T>(values));
+        nn::write_numbers(std::span(values.data(), values.size()), [&](auto numbers) { file.read(stored, parameter.shape(), numbers); });
     });
     optimizer.resume_at(steps);
     return beside;
