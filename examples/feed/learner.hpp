@@ -56,7 +56,12 @@ struct model_shape {
 enum class model_kind { baseline, classifier };
 inline const char* name_of(model_kind kind) { return kind == model_kind::baseline ? "baseline" : "classifier"; }
 
-std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape);
+/// Where a model computes.
+enum class device { cpu, cuda };
+
+/// device_error where no GPU is there, or the program was built without CUDA.
+std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape, device where = device::cpu);
+std::unique_ptr<learner> make_cuda_learner(model_kind kind, const model_shape& shape);      // of learners.cu
 
 /// The heads of the classifier's attention.
 inline constexpr std::size_t attention_heads = 4;

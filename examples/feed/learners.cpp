@@ -1,11 +1,8 @@
-// The two models behind the interface of learner.hpp: the one place where their layers are compiled.
-#include <feed/learner.hpp>
-#include <feed/model.hpp>
+// The two models behind the interface of learner.hpp, on the CPU: the one place where their layers are compiled for it.
+#include <feed/learner_of.hpp>
 
+#include <heed/error.hpp>
 #include <heed/files/write_aside.hpp>
-#include <heed/train/adam.hpp>
-#include <heed/train/checkpoint.hpp>
-#include <heed/train/clipping.hpp>
 
 #include <fmt/format.h>
 
@@ -23,80 +20,15 @@
 
 namespace feed {
 
-namespace {
-
 using namespace heed;
 
-constexpr double longest_gradient = 1.0;
-
-template <class Model>
-class learner_of final : public learner {
-public:
-    explicit learner_of(const model_shape& shape) : seed_(shape.seed), model_(shape.vocabulary, shape.levels) { model_.start(seed_); }
-
-    std::size_t parameters() const override { return nn::parameter_count(model_); }
-
-    double learn(const batch& b, double rate, double dropout) override {
-        if constexpr (requires { model_.encoder; }) model_.encoder.drop = nn::dropout(dropout);
-        inputs_.take(b);
-        nn::clear_gradients(model_);
-        const auto loss = model_.learn(inputs_, trace_, nn::random_key{seed_, static_cast<std::uint64_t>(steps())});
-        const auto clipped = train::clip_by_global_norm(model_, longest_gradient, 1 / loss.count);
-        optimizer_.step(model_, rate, clipped.scale);
-        return loss.mean();
-    }
-
-    std::int64_t steps() const override { return optimizer_.steps(); }
-
-    void logits(const batch& b, std::vector<double>& out) override {
-        inputs_.take(b);
-        const auto& z = std::as_const(model_).forward(inputs_, trace_);
-        out.insert(out.end(), z.begin(), z.end());
-    }
-
-    void save_checkpoint(const std::filesystem::path& file, const notes& beside) override { train::save_checkpoint(file, model_, optimizer_, beside); }
-    notes load_checkpoint(const std::filesystem::path& file) override { return train::load_checkpoint(file, model_, optimizer_); }
-    void save_model(const std::filesystem::path& file, const notes& beside) const override { train::save_model(file, model_, beside); }
-    notes load_model(const std::filesystem::path& file) override {
-        auto read = train::load_model(file, model_);
-        nn::pack(model_);
-        return read;
-    }
-
-    void compute_in_bf16() override { nn::pack<bf16>(model_); }
-
-    /// p = softmax(q k / sqrt(depth)), the equation itself.
-    std::vector<float> attention_weights(const batch& one) override {
-        if constexpr (requires { model_.encoder; }) {
-            using namespace network;
-            using key = typename Model::encoder_type::key;
-            std::vector<double> unused;
-            logits(one, unused);
-            const auto& last = trace_.encoder.blocks.back().attention.layer;
-            const double scale = model_.encoder.blocks.back().attention.scale();
-            const std::ptrdiff_t tokens = one.lengths.front();
-            const view<const float, token, head, depth> q(last.q.data(), token{tokens});
-            const view<const float, key, head, depth> k(last.k.data(), key{tokens});
-            const tensor<float, head, token, key> weights = softmax<key>(dot<depth>(q, k) * scale);
-            return {weights.begin(), weights.end()};
-        } else {
-            return {};
-        }
-    }
-
-private:
-    std::uint64_t seed_;
-    Model model_;
-    train::adamw<float> optimizer_{train::adamw_rule{.beta2 = 0.99}};        // a short memory: a rare word's step is not judged by long ago
-    typename Model::trace trace_;
-    network::inputs<float> inputs_;
-};
-
-}  // namespace
-
-std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape) {
-    if (kind == model_kind::baseline) return std::make_unique<learner_of<network::baseline<float>>>(shape);
-    return std::make_unique<learner_of<network::classifier<float>>>(shape);
+std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape, device where) {
+    if (where == device::cpu) return make_learner_of<float>(kind, shape);
+#if defined(FEED_CUDA)
+    return make_cuda_learner(kind, shape);
+#else
+    throw heed::device_error("this feed was built without CUDA: nvcc 12.4 or newer was not found then.");
+#endif
 }
 
 namespace {

@@ -8,17 +8,13 @@
 #include <feed/post.hpp>
 
 #include <heed/heed.hpp>
-#include <heed/nn/embedding.hpp>
-#include <heed/nn/linear.hpp>
-#include <heed/nn/loss.hpp>
-#include <heed/nn/pooling.hpp>
-#include <heed/nn/transformer.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 namespace feed::network {
@@ -40,25 +36,35 @@ struct joint      : axis<128> {};
 struct answer     : axis<1> {};
 using texts = ragged<text, token>;
 template <class T> using vectors = tensor<T, texts, width>;
+template <class T> using words_of = tensor<in_space_of<int, T>, texts>;
+template <class T> using levels_of = tensor<in_space_of<int, T>, text, field>;
 
 inline constexpr std::size_t encoder_layers = 2;
 
 /// A batch of posts as tensors: what both models read and learn from.
 template <class T>
 struct inputs {
-    tensor<int, texts> tokens;
-    tensor<int, text, field> levels;
+    words_of<T> tokens;
+    levels_of<T> levels;
     tensor<T, text, answer> labels;
 
     void take(const batch& b) {
-        const text posts(b.size());
-        tokens.resize(texts(b.lengths));
-        levels.resize(posts, field(metadata_columns));
-        labels.resize(posts, answer(1));
-        std::copy(b.tokens.begin(), b.tokens.end(), tokens.begin());
-        std::copy(b.levels.begin(), b.levels.end(), levels.begin());
-        std::transform(b.labels.begin(), b.labels.end(), labels.begin(), [](float label) { return static_cast<T>(label); });
+        if constexpr (is_on_host<T>) {
+            const text posts(b.size());
+            tokens.resize(texts(b.lengths));
+            levels.resize(posts, field(metadata_columns));
+            labels.resize(posts, answer(1));
+            std::copy(b.tokens.begin(), b.tokens.end(), tokens.begin());
+            std::copy(b.levels.begin(), b.levels.end(), levels.begin());
+            std::transform(b.labels.begin(), b.labels.end(), labels.begin(), [](float label) { return static_cast<T>(label); });
+        } else {
+            here.take(b);
+            tokens = here.tokens, levels = here.levels, labels = here.labels;
+        }
     }
+
+    struct nothing {};
+    [[no_unique_address]] typename std::conditional_t<is_on_host<T>, std::type_identity<nothing>, std::type_identity<inputs<value_of<T>>>>::type here;
 };
 
 /// The vectors of tokens:
@@ -79,12 +85,12 @@ struct word_vectors {
 
     struct trace {
         vectors<T> x, drows;
-        typename embedding::template trace_of<tensor<int, texts>> rows;
+        typename embedding::template trace_of<words_of<T>> rows;
     };
 
-    const vectors<T>& forward(const tensor<int, texts>& ids, trace& t) const { return t.x = scale * rows(ids); }
+    const vectors<T>& forward(const words_of<T>& ids, trace& t) const { return t.x = scale * rows(ids); }
 
-    void backward(const auto& dx, const tensor<int, texts>& ids, trace& t) {
+    void backward(const auto& dx, const words_of<T>& ids, trace& t) {
         t.drows = scale * dx;
         rows.backward(t.drows, ids, t.rows);
     }
@@ -112,13 +118,13 @@ struct decider {
     }
 
     struct trace {
-        typename categories::template trace_of<tensor<int, text, field>> metadata;
+        typename categories::template trace_of<levels_of<T>> metadata;
         tensor<T, text, joint> h, a, dh;
         tensor<T, text, field, feature> dmetadata;
         typename last_layer::template trace_of<tensor<T, text, joint>> last;
     };
 
-    const auto& forward(const auto& read, const tensor<int, text, field>& levels, trace& t) const {
+    const auto& forward(const auto& read, const levels_of<T>& levels, trace& t) const {
         const auto& m = metadata.forward(levels, t.metadata);
         t.h = dot<field, feature>(m, weight.value) + bias.value;
         t.h += read;
@@ -127,7 +133,7 @@ struct decider {
     }
 
     /// The gradient of h, which is that of what was read.
-    const tensor<T, text, joint>& backward(const tensor<T, text, answer>& dlogits, const tensor<int, text, field>& levels, trace& t) {
+    const tensor<T, text, joint>& backward(const tensor<T, text, answer>& dlogits, const levels_of<T>& levels, trace& t) {
         t.dh = last.backward(dlogits, t.a, t.last) * nn::rectifier::slope(t.h);
         bias.accumulate(t.dh);
         weight.accumulate(t.metadata.y * t.dh);

@@ -159,14 +159,15 @@ private:
 
     /// On the host at once; elsewhere a place that is no row is found where the rows are looked up.
     void check(const auto& ids) const {
-        if constexpr (!is_on_host<T>) return;
-        const int all = sum_to<axes<>>(where(ids < 0 || ids >= levels, 1, 0));
-        if (all == 0) return;
-        const tensor<int, Column> wrong = sum_to<axes<Column>>(where(ids < 0 || ids >= levels, 1, 0));
-        for (int c = 0; c < extent_of<Column>(wrong); ++c)
-            if (wrong(c) > 0)
-                throw value_error("category_embedding: column " + std::to_string(c) + " has " + std::to_string(levels(c)) + " levels, and " +
-                                  std::to_string(wrong(c)) + " of the ids given for it are none of them.");
+        if constexpr (is_on_host<T>) {
+            const int all = sum_to<axes<>>(where(ids < 0 || ids >= levels, 1, 0));
+            if (all == 0) return;
+            const tensor<int, Column> wrong = sum_to<axes<Column>>(where(ids < 0 || ids >= levels, 1, 0));
+            for (int c = 0; c < extent_of<Column>(wrong); ++c)
+                if (wrong(c) > 0)
+                    throw value_error("category_embedding: column " + std::to_string(c) + " has " + std::to_string(levels(c)) + " levels, and " +
+                                      std::to_string(wrong(c)) + " of the ids given for it are none of them.");
+        }
     }
 };
 

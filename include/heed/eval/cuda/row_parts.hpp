@@ -38,7 +38,7 @@ struct sum_parts : row_statement<Shape, Tree, T> {
         const bool inside = row < this->rows;
         lowered::cursor c;
         if (inside) find_place<0, Shape::outer>(l, static_cast<number>(row), c);
-        const index lane = ByColumns ? c.at[C::lane] : 0, places = inside ? count_from(l, Shape::outer, Shape::last + 1, c) : 0;
+        const index lane = ByColumns ? c.at[C::lane] : 0, places = inside ? count_from<Shape::outer, Shape::last + 1>(l, c) : 0;
         const index end = (part + 1) * length < places ? (part + 1) * length : places;
         Tree t = this->tree;
         F* const sums = reinterpret_cast<F*>(block.shared());
@@ -79,7 +79,7 @@ struct add_row_parts : row_statement<Shape, Tree, T> {
         if (row >= this->rows) return;
         lowered::cursor c;
         find_place<0, Shape::outer>(this->l, static_cast<number>(row), c);
-        const index places = count_from(this->l, Shape::outer, Shape::last + 1, c);
+        const index places = count_from<Shape::outer, Shape::last + 1>(this->l, c);
         Tree t = this->tree;
         pack<F, 1> reduced[Tree::reduction_count + 1] = {};
         t.reductions([&](auto& r) {

@@ -76,7 +76,7 @@ struct program_by_rows : row_statement<Shape, Tree, T> {
         const row_team<F, Block> threads_of{block, warps, block.thread() % team, reinterpret_cast<F*>(block.shared())};
         lowered::cursor c;
         find_place<0, Shape::outer>(l, static_cast<number>(row), c);
-        const index places = count_from(l, Shape::outer, Shape::last + 1, c);
+        const index places = count_from<Shape::outer, Shape::last + 1>(l, c);
         Tree t = this->tree;
         V reduced[Tree::reduction_count + 1] = {};
         bool done[Tree::reduction_count + 1] = {};
@@ -146,7 +146,7 @@ struct program_by_columns : row_statement<Shape, Tree, T> {
         F* const sums = reinterpret_cast<F*>(block.shared());
         lowered::cursor c;
         if (inside) find_place<0, Shape::outer>(l, static_cast<number>(row), c);
-        const index lane = c.at[C::lane], places = inside ? count_from(l, Shape::outer, Shape::last + 1, c) : 0;
+        const index lane = c.at[C::lane], places = inside ? count_from<Shape::outer, Shape::last + 1>(l, c) : 0;
         Tree t = this->tree;
         V reduced[Tree::reduction_count + 1] = {};
         bool done[Tree::reduction_count + 1] = {};
