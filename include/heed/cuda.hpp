@@ -7,6 +7,8 @@
 #endif
 
 #include <heed/eval/cuda/device.cuh>
+#include <heed/eval/cuda/graph.cuh>
+#include <heed/eval/cuda/host_memory.cuh>
 #include <heed/eval/reference/backend.hpp>
 #include <heed/language.hpp>
 #include <heed/models.hpp>

@@ -35,6 +35,9 @@ struct epilogue {
     const void* context = nullptr;
 };
 
+/// The element types that every backend multiplies as they lie; others go through float.
+template <class T> inline constexpr bool multiplies_floats = std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double>;
+
 /// The axes of a contraction by their parts in it.
 struct contraction_axes {
     axis_set batch, rows, columns, depth;
@@ -43,10 +46,10 @@ struct contraction_axes {
 };
 
 /// c[batch, row, column] = (or +=) bias[column] + sum over depth of a[batch, row, depth] * b[batch, depth, column]
-template <class T>
+template <class T, class Factor = T>
 struct contraction_call : contraction_axes {
-    const T* a = nullptr;
-    const T* b = nullptr;
+    const Factor* a = nullptr;
+    const Factor* b = nullptr;
     T* c = nullptr;
     bool accumulate = false;
     const T* bias = nullptr;                 // bias[column] is added to every sum

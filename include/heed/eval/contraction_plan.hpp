@@ -2,6 +2,7 @@
 #pragma once
 
 #include <heed/eval/calls.hpp>
+#include <heed/eval/product_finish.hpp>
 #include <heed/eval/temporaries.hpp>
 
 namespace heed::inline HEED_TARGET::detail {
@@ -13,6 +14,8 @@ template <class A, class... As, class In> inline constexpr int places_in<axes<A,
 template <class Gone, class A, class In> inline constexpr int summed_place = lists::inside<typename lists::names_of_item<A>::type, Gone> ? place_or_none<A, In> : -2;
 template <class Gone, class From, class In> inline constexpr int summed_places[1] = {};
 template <class Gone, class A, class... As, class In> inline constexpr int summed_places<Gone, axes<A, As...>, In>[] = {summed_place<Gone, A, In>, summed_place<Gone, As, In>...};
+
+struct nothing {};
 
 /// How an operand lies in memory, whatever its axes.
 struct layout {
@@ -33,14 +36,26 @@ struct layout {
         if (summed_in_y[i] > -2) sorted.depth.push(x.size[i], x.stride[i], y.step(summed_in_y[i]), 0);
 }
 
-/// c = (or +=) sum over the summed axes of x y: one contraction, its operands in memory.
-template <class Exec, class T, int R, class Items, class Node, class Names>
-void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add, epilogue<T> finish = {}, const T* bias = nullptr) {
-    const auto x = as_leaf<T>(exec, factors<Node>::x(node), sizes);
-    const auto y = as_leaf<T>(exec, factors<Node>::y(node), sizes);
+/// The type that the operands of a contraction are multiplied in: bf16 where both are and the backend multiplies that, else T.
+template <class Exec, class T, class X, class Y> constexpr auto factor_type() {
+    using half = in_space_of<bf16, T>;
+    if constexpr (std::is_same_v<X, half> && std::is_same_v<Y, half> && std::is_same_v<value_of<T>, float> && Exec::template multiplies<half>) return std::type_identity<half>{};
+    else return std::type_identity<T>{};
+}
+
+/// c = (or +=) sum over the summed axes of x y: one contraction, its operands in memory. Of what the backend's library may do
+/// to the sums by itself: whether it did.
+template <class Exec, class T, int R, class Items, class Node, class Names, class Library = nothing>
+bool assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add, epilogue<T> finish = {}, const T* bias = nullptr,
+                        Library library = {}) {
+    using x_node = std::remove_cvref_t<decltype(factors<Node>::x(node))>;
+    using y_node = std::remove_cvref_t<decltype(factors<Node>::y(node))>;
+    using factor = typename decltype(factor_type<Exec, T, typename x_node::element_type, typename y_node::element_type>())::type;
+    const auto x = as_leaf<factor>(exec, factors<Node>::x(node), sizes);
+    const auto y = as_leaf<factor>(exec, factors<Node>::y(node), sizes);
     using x_items = typename decltype(x)::items;
     using y_items = typename decltype(y)::items;
-    contraction_call<T> call;
+    contraction_call<T, factor> call;
     const auto xm = x.memory();
     const auto ym = y.memory();
     call.a = xm.data, call.b = ym.data, call.c = to.data;
@@ -49,8 +64,20 @@ void assign_contraction(Exec& exec, const strided<T, R>& to, Items, const Node& 
     call.bias = bias;
     if constexpr (requires { y.holder.packs; }) call.packs = y.holder.packs;
     using gone = typename factors<Node>::gone;
-    sort_axes(call, layout(to), layout(xm), layout(ym), places_in<Items, x_items>, places_in<Items, y_items>, summed_places<gone, x_items, y_items>);
+    const auto sort = [&](contraction_axes& sorted, const layout& result) {
+        sort_axes(sorted, result, layout(xm), layout(ym), places_in<Items, x_items>, places_in<Items, y_items>, summed_places<gone, x_items, y_items>);
+    };
+    sort(call, layout(to));
+    if constexpr (!std::is_same_v<Library, nothing>) {
+        for (int i = 0; i < library.operands; ++i) {
+            layout beside(to);
+            beside.stride = library.operand[i].by_item;
+            sort(library.operand[i].axes, beside);
+        }
+        if (exec.contract(call, library)) return true;
+    }
     exec.contract(call);
+    return false;
 }
 
 /// The tree with its contraction replaced by what the contraction came to.
@@ -118,59 +145,75 @@ template <class T, unsigned S> struct bias_in<lowered::binary<operations::add, l
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_rows(Exec& exec, const strided<T, R>& to, Items, const Node& whole, const statement<Names>& sizes);
 
+/// A contraction with an elementwise tree around it by a library: what that does to the sums by itself, else the product first,
+/// then one kernel on it, in place.
+template <class Exec, class T, int R, class Items, class Node, class Hard, class Names>
+void assign_finished(Exec& exec, const strided<T, R>& to, Items, const Node& node, const Hard& hard, const statement<Names>& sizes) {
+    const auto tree = lower<lists::names<Items>, 0>(replace_hard<T>(node, contracted<T, typename Hard::items>{}), sizes);
+    using tree_type = std::remove_const_t<decltype(tree)>;
+    bool done = false;
+    const auto alone = [&] { assign_contraction(exec, to, Items{}, hard, sizes, std::false_type()); };
+    if constexpr (Exec::template finishes_products<T, tree_type>) {
+        product_finish<T> library;
+        finish_of<T, tree_type>::read(tree, library);
+        if (library.find_steps(item_places<Items, lists::names<Items>>, R)) done = assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), {}, static_cast<const T*>(nullptr), library);
+        else alone();
+    } else alone();
+    using self = leaf<by_pointer<T, R>, T, Items>;
+    if (!done) assign_rows(exec, to, Items{}, replace_hard<T>(node, self(by_pointer<T, R>{to})), sizes);
+}
+
 /// A contraction with an elementwise tree around it, as its epilogue: on each finished tile, while that is in the cache.
 template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_fused(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes) {
     const auto& hard = find_hard(node);
     if constexpr (!Exec::finishes_tiles) {
-        // The product first, then one kernel on it, in place.
-        assign_contraction(exec, to, Items{}, hard, sizes, std::false_type());
-        using self = leaf<by_pointer<T, R>, T, Items>;
-        return assign_rows(exec, to, Items{}, replace_hard<T>(node, self(by_pointer<T, R>{to})), sizes);
-    }
-    using hard_node = std::remove_cvref_t<decltype(hard)>;
-    using x_items = typename std::remove_cvref_t<decltype(factors<hard_node>::x(hard))>::items;
-    using y_items = typename std::remove_cvref_t<decltype(factors<hard_node>::y(hard))>::items;
-    using slots = lists::names<Items>;
-    using columns = lists::names<lists::minus<Items, x_items>>;
-    // Rows and columns as the contraction counts them; the backend may swap the operands, never the numbering.
-    const auto inner = replace_hard<T>(node, contracted<T, typename hard_node::items>{});
-    const auto tree = lower<slots, 0>(inner, sizes);
-    constexpr int lane = lists::place<lists::last<columns>, slots>;
-    lowered::loops l = make_loops(slots{}, slots::size, sizes);
-    [&]<class... A>(axes<A...>) {
-        ((l.part[lists::place<A, slots>] = lists::has<A, columns> ? 2 : lists::has<A, lists::names<y_items>> ? 0 : 1), ...);
-    }(slots{});
-    lowered::walk walks[decltype(tree)::walk_count + 1] = {}, *last = walks;
-    tree.walks(last);
-    lowered::simplify(l, walks, last);
-    struct context {
-        decltype(tree) low;
-        lowered::loops l;
-        slot_numbers batch, rows, columns;
-        bool dense;
-    } state{tree, l, {l, 0}, {l, 1}, {l, 2}, lowered::dense_along(lane, walks, last)};
-    using bias = bias_in<std::remove_const_t<decltype(tree)>>;
-    if constexpr ((bias::slots & ~slot_mask<slots, columns>) == 0)
-        if (state.columns.count == 1 && bias::of(tree).stride[lane] == 1) return assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), {}, bias::of(tree).base);
-    epilogue<T> finish;
-    finish.context = &state;
-    finish.apply = [](const void* from, index batch, index row, index column, index rows, index columns_here, T* tile, index tile_stride) {
-        const context& c = *static_cast<const context*>(from);
-        auto low = c.low;
-        lowered::cursor place;
-        c.batch.find(c.l, batch, place);
-        for (index r = 0; r < rows; ++r, tile += tile_stride) {
-            c.rows.find(c.l, row + r, place);
-            for (index done = 0; done < columns_here;) {
-                const index run = std::min(c.columns.find(c.l, column + done, place), columns_here - done);
-                low.template seek<lane>(place.at, place.row);
-                Exec::template finish_row<lane>(low, tile + done, place.at[lane], run, c.dense, c.rows.last(), rows);
-                done += run;
+        return assign_finished(exec, to, Items{}, node, hard, sizes);
+    } else {
+        using hard_node = std::remove_cvref_t<decltype(hard)>;
+        using x_items = typename std::remove_cvref_t<decltype(factors<hard_node>::x(hard))>::items;
+        using y_items = typename std::remove_cvref_t<decltype(factors<hard_node>::y(hard))>::items;
+        using slots = lists::names<Items>;
+        using columns = lists::names<lists::minus<Items, x_items>>;
+        // Rows and columns as the contraction counts them; the backend may swap the operands, never the numbering.
+        const auto inner = replace_hard<T>(node, contracted<T, typename hard_node::items>{});
+        const auto tree = lower<slots, 0>(inner, sizes);
+        constexpr int lane = lists::place<lists::last<columns>, slots>;
+        lowered::loops l = make_loops(slots{}, slots::size, sizes);
+        [&]<class... A>(axes<A...>) {
+            ((l.part[lists::place<A, slots>] = lists::has<A, columns> ? 2 : lists::has<A, lists::names<y_items>> ? 0 : 1), ...);
+        }(slots{});
+        lowered::walk walks[decltype(tree)::walk_count + 1] = {}, *last = walks;
+        tree.walks(last);
+        lowered::simplify(l, walks, last);
+        struct context {
+            decltype(tree) low;
+            lowered::loops l;
+            slot_numbers batch, rows, columns;
+            bool dense;
+        } state{tree, l, {l, 0}, {l, 1}, {l, 2}, lowered::dense_along(lane, walks, last)};
+        using bias = bias_in<std::remove_const_t<decltype(tree)>>;
+        if constexpr ((bias::slots & ~slot_mask<slots, columns>) == 0)
+            if (state.columns.count == 1 && bias::of(tree).stride[lane] == 1) return void(assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), {}, bias::of(tree).base));
+        epilogue<T> finish;
+        finish.context = &state;
+        finish.apply = [](const void* from, index batch, index row, index column, index rows, index columns_here, T* tile, index tile_stride) {
+            const context& c = *static_cast<const context*>(from);
+            auto low = c.low;
+            lowered::cursor place;
+            c.batch.find(c.l, batch, place);
+            for (index r = 0; r < rows; ++r, tile += tile_stride) {
+                c.rows.find(c.l, row + r, place);
+                for (index done = 0; done < columns_here;) {
+                    const index run = std::min(c.columns.find(c.l, column + done, place), columns_here - done);
+                    low.template seek<lane>(place.at, place.row);
+                    Exec::template finish_row<lane>(low, tile + done, place.at[lane], run, c.dense, c.rows.last(), rows);
+                    done += run;
+                }
             }
-        }
-    };
-    assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), finish);
+        };
+        assign_contraction(exec, to, Items{}, hard, sizes, std::false_type(), finish);
+    }
 }
 
 }  // namespace heed::inline HEED_TARGET::detail

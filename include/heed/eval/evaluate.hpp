@@ -25,7 +25,10 @@ public:
         if constexpr (requires { Backend::check_ids(ids, rows, name); }) Backend::check_ids(ids, rows, name);
         else detail::check_ids(ids, rows, name);
     }
-    template <class T> void contract(const contraction_call<T>& call) { Backend::contract(call); }
+    template <class T> static constexpr bool multiplies = Backend::template multiplies<T>;
+    template <class T, class Tree> static constexpr bool finishes_products = Backend::template finishes_products<T, Tree>;
+    template <class T, class Factor> void contract(const contraction_call<T, Factor>& call) { Backend::contract(call); }
+    template <class T, class Factor> bool contract(const contraction_call<T, Factor>& call, const product_finish<T>& finish) { return Backend::contract(call, finish); }
     template <class Slots, class T, class Tree, class Mask> void attend(const attention_call<T>& call, const Tree& tree, const Mask& mask) {
         Backend::template attend<Slots>(call, tree, mask);
     }

@@ -138,6 +138,7 @@ class recorder {
 public:
     static constexpr bool runs() { return false; }
     static constexpr bool finishes_tiles = true;
+    template <class T> static constexpr bool multiplies = detail::multiplies_floats<T>;
     template <class T> T* temporary(index count) {
         ++plan_.temporaries_;
         plan_.temporary_bytes_ += static_cast<double>(count) * sizeof(T);

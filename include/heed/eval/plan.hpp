@@ -140,12 +140,13 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
     using E = typename Node::element_type;
     constexpr bool same_element = std::is_same_v<held_as<E, T>, T>;
     constexpr bool floats = std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double>;
+    constexpr bool multiplies = Exec::template multiplies<T> && (same_element || std::is_same_v<E, T>);
     if constexpr (is_broadcasting<Node>) return assign_node(exec, to, Items{}, node.x, sizes, add);
     else if constexpr (is_merging<Node>) return assign_merged(exec, to, Items{}, node, sizes, add);
     else if constexpr (is_attention<Node> && same_element && floats) return assign_attention(exec, to, Items{}, node, sizes, add);
     else if constexpr (is_hard<Node> && !factors<Node>::value) return assign_node(exec, to, Items{}, sum_of_product(node), sizes, add);
     else if constexpr (is_hard<Node>) {
-        if constexpr (same_element && floats && lists::same<Items, typename contractible_items<Node>::type>) return assign_contraction(exec, to, Items{}, node, sizes, add);
+        if constexpr (multiplies && lists::same<Items, typename contractible_items<Node>::type>) assign_contraction(exec, to, Items{}, node, sizes, add);
         else return assign_through(exec, to, Items{}, node, sizes, add);
     } else if constexpr (only_elementwise<Node>() && count_hard<Node>() > 1 && is_sum_of_two<Node>) {
         if constexpr (count_hard<decltype(node.left)>() > 0 && count_hard<decltype(node.right)>() > 0 && lists::same<typename decltype(node.left)::names, lists::names<Items>> &&
@@ -160,7 +161,8 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
         } else return assign_general(exec, to, Items{}, node, sizes, add);
     } else if constexpr (only_elementwise<Node>() && count_hard<Node>() == 1) {
         using hard = std::remove_cvref_t<decltype(find_hard(node))>;
-        if constexpr (same_element && floats && factors<hard>::value && !is_attention<hard> && std::is_same_v<held_as<typename hard::element_type, T>, T>) {
+        using sums = typename hard::element_type;
+        if constexpr (multiplies && factors<hard>::value && !is_attention<hard> && (std::is_same_v<sums, T> || std::is_same_v<held_as<sums, T>, T>)) {
             if constexpr (lists::same<Items, typename contractible_items<hard>::type>) {
                 if constexpr (decltype(add)::value) return assign_through(exec, to, Items{}, node, sizes, add);
                 else return assign_fused(exec, to, Items{}, node, sizes);

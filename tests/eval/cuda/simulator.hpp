@@ -169,7 +169,40 @@ struct device {
         static heed::cuda::fault found;
         return &found;
     }
-    template <class T> static bool multiply(const heed::detail::contraction_call<T>&) { return false; }
+
+    /// Products by the library, and what of them it did beside the sums, since last asked.
+    static inline long products = 0, finished = 0, batched = 0;
+    static constexpr double copies_from = 0;            // every operand that no library reads is copied
+    /// A product as cuBLASLt would run it, each element found by the leading dimensions alone.
+    template <class T, class Factor> static bool multiply(const heed::cuda::product<T, Factor>& p) {
+        const heed::cuda::product_plan& plan = p.plan;
+        using number = heed::cuda::lanes<double, heed::lowered::no_lane>;
+        const auto stored_rows = [](const heed::cuda::product_matrix& m, index rows, index columns) { return m.transposed ? columns : rows; };
+        if (plan.m < 1 || plan.n < 1 || plan.k < 1 || plan.batches < 1 || plan.a.leading < stored_rows(plan.a, plan.m, plan.k) ||
+            plan.b.leading < stored_rows(plan.b, plan.k, plan.n) || plan.c.leading < plan.m || plan.c.transposed || plan.added.transposed || (p.added && plan.added.leading < plan.m))
+            throw std::logic_error("a product that cuBLASLt refuses");
+        ++products;
+        batched += plan.batches > 1;
+        finished += p.bias || p.bend != heed::detail::product_bend::none || p.scale != 1 || (p.added && p.added != p.d);
+        const auto at = [](const auto* base, const heed::cuda::product_matrix& m, index batch, index i, index j) {
+            return number::read(base[batch * m.apart + (m.transposed ? j + i * m.leading : i + j * m.leading)]);
+        };
+        using operations = heed::operations::gauss_weighted_by_tanh;
+        using slope = heed::operations::gauss_weighted_by_tanh_slope;
+        for (index g = 0; g < plan.batches; ++g)
+            for (index j = 0; j < plan.n; ++j)
+                for (index i = 0; i < plan.m; ++i) {
+                    double sum = 0;
+                    for (index l = 0; l < plan.k; ++l) sum += at(p.a, plan.a, g, i, l) * at(p.b, plan.b, g, l, j);
+                    sum *= p.scale;
+                    if (p.added) sum += at(p.added, plan.added, g, i, j);
+                    if (p.bias) sum += number::read(p.bias[i]);
+                    if (p.bend == heed::detail::product_bend::gelu_by_tanh) sum = operations::apply(sum);
+                    if (p.slope_of) sum *= slope::apply(at(p.slope_of, plan.added, g, i, j));
+                    number::store(p.d + g * plan.c.apart + i + j * plan.c.leading, 0, heed::cuda::pack<double, 1>(sum));
+                }
+        return true;
+    }
 };
 
 }  // namespace simulated

@@ -24,6 +24,7 @@ struct backend {
     /// An epilogue runs on each tile of a product while that is in the cache.
     static constexpr bool finishes_tiles = true;
     template <class T> using touched_rows = heed::detail::touched_rows<T>;
+    template <class T> static constexpr bool multiplies = heed::detail::multiplies_floats<T>;
     template <class T> using packs = cpu::packs<T>;
 
     template <bool Wide, class Shape, class Tree, class T>

@@ -6,13 +6,15 @@
 ///     copy, fill, from_host, to_host   of bytes; to_host waits
 ///     note()                           where kernels note a fault, which is thrown when the host next waits
 ///     bounds(offsets, count)           the host's bounds of ragged sequences, where kernels can read them
-///     multiply(call)                   a contraction by the device's library; false where that has none for it
+///     multiply(product)                one launch of a product by the device's library; false where that has none for it
+///     copies_from                      operations of a product from which copies of operands for that library pay
 #pragma once
 
 #include <heed/eval/cuda/attention_elements.hpp>
 #include <heed/eval/cuda/contract.hpp>
 #include <heed/eval/cuda/elementwise.hpp>
 #include <heed/eval/cuda/ids.hpp>
+#include <heed/eval/cuda/product.hpp>
 #include <heed/eval/cuda/row_parts.hpp>
 #include <heed/eval/cuda/rows.hpp>
 #include <heed/eval/cuda/scatter.hpp>
@@ -113,13 +115,18 @@ struct backend {
         if (rows == 0 && ids.count() > 0) throw value_error("axis " + std::string(axis) + " has size 0: no id is a row of it");
         Device::launch_each(cuda::check_ids<R>{ids, ids.count(), rows, axis.data(), axis.size(), Device::note()}, ids.count());
     }
-    template <class T>
-    static void contract(const detail::contraction_call<T>& call) {
-        if (call.rows.total() * call.columns.total() * call.batch.total() == 0) return;
-        if (Device::multiply(call)) return;
-        contract_elements<T> kernel{call, call.batch.total() * call.rows.total() * call.columns.total(), call.a, call.b, call.c, call.bias, call.accumulate};
+    template <class T> static constexpr bool multiplies = heed::detail::multiplies_floats<T> || std::is_same_v<value_of<T>, bf16>;
+    template <class T, class Tree> static constexpr bool finishes_products = heed::detail::finish_of<T, Tree>::matches;
+
+    template <class T, class Factor>
+    static void contract(const contraction_call<T, Factor>& call) {
+        if (results(call) == 0 || multiply(call, {}) || multiply_copies(call)) return;
+        contract_elements<T, Factor> kernel{call, results(call), call.a, call.b, call.c, call.bias, call.accumulate};
         Device::launch_each(kernel, kernel.count);
     }
+    /// With what the device's library does to the sums by itself; false where it does not, and nothing was done.
+    template <class T, class Factor>
+    static bool contract(const contraction_call<T, Factor>& call, const product_finish<T>& finish) { return results(call) == 0 || multiply(call, finish); }
 
     template <class Slots, class T, class Tree, class Mask>
     static void attend(attention_call<T> call, Tree tree, Mask mask) {
@@ -195,6 +202,42 @@ struct backend {
     template <int Lane, class Tree, class T> static void finish_row(const Tree&, T*, index, index, bool, int, index) {}
 
 private:
+    static index results(const contraction_axes& call) { return call.batch.total() * call.rows.total() * call.columns.total(); }
+    template <class T, class Factor>
+    static bool multiply(const contraction_call<T, Factor>& call, const product_finish<T>& finish) {
+        const auto beside = [&](int i) { return i < finish.operands ? &finish.operand[i].axes : nullptr; };
+        const product_plan plan = plan_product(call, beside(0), beside(1), finish.bend);
+        return plan.possible && run_product(plan, call, finish, [](const auto& one) { return Device::multiply(one); });
+    }
+    /// Through dense copies of the operands that the device's library cannot read as they lie, where the product is worth it.
+    template <class T, class Factor>
+    static bool multiply_copies(const contraction_call<T, Factor>& call) {
+        if (call.flops() < Device::copies_from || call.bias) return false;
+        const int copies = cheapest_copies(call);
+        if (copies == 0) return false;
+        temporaries memory;
+        index elements[3];
+        contraction_call<T, Factor> dense = call;
+        static_cast<contraction_axes&>(dense) = with_copies(call, copies, elements);
+        if (copies & 1) dense.a = copy(memory, call.a, elements[0], &axis_set::a, call.batch, dense.batch, call.rows, dense.rows, call.depth, dense.depth);
+        if (copies & 2) dense.b = copy(memory, call.b, elements[1], &axis_set::b, call.batch, dense.batch, call.columns, dense.columns, call.depth, dense.depth);
+        if (copies & 4) dense.c = memory.template temporary<T>(elements[2]), dense.accumulate = false;
+        if (!multiply(dense, product_finish<T>{})) return false;
+        if (copies & 4) {
+            copy_elements<T> back{dense.c, call.c, elements[2], call.accumulate};
+            back.along(call.batch, dense.batch.c, call.batch.c), back.along(call.rows, dense.rows.c, call.rows.c), back.along(call.columns, dense.columns.c, call.columns.c);
+            Device::launch_each(back, back.count);
+        }
+        return true;
+    }
+    template <class T>
+    static const T* copy(temporaries& memory, const T* from, index elements, operand_steps steps, const auto&... parts) {
+        copy_elements<T> kernel{from, memory.template temporary<T>(elements), elements, false};
+        const axis_set* const all[] = {&parts...};
+        for (int i = 0; i < 6; i += 2) kernel.along(*all[i], all[i]->*steps, all[i + 1]->*steps);
+        Device::launch_each(kernel, elements);
+        return kernel.to;
+    }
     template <class F, class Shape, class Tree, class T>
     static void elementwise_of(lowered::loops l, const Tree& tree, const lowered::target<T>& target) {
         constexpr int lane = Shape::last, slots = Shape::last + 1;

@@ -16,13 +16,13 @@ HEED_HOST_DEVICE inline index offset_in(const axis_set& set, const index* stride
 }
 
 /// c = (or +=) bias + sum a b, in double where T is, else in float.
-template <class T>
+template <class T, class Factor>
 struct contract_elements {
     static constexpr int threads = 256;
     heed::detail::contraction_axes axes;
     index count;
-    const T* a;
-    const T* b;
+    const Factor* a;
+    const Factor* b;
     T* c;
     const T* bias;
     bool accumulate;
@@ -35,8 +35,8 @@ struct contract_elements {
         if (n >= count) return;
         const index columns = axes.columns.total(), rows = axes.rows.total(), depth = axes.depth.total();
         const index j = n % columns, i = n / columns % rows, g = n / columns / rows;
-        const T* const x = a + offset_in(axes.batch, axes.batch.a, g) + offset_in(axes.rows, axes.rows.a, i);
-        const T* const y = b + offset_in(axes.batch, axes.batch.b, g) + offset_in(axes.columns, axes.columns.b, j);
+        const Factor* const x = a + offset_in(axes.batch, axes.batch.a, g) + offset_in(axes.rows, axes.rows.a, i);
+        const Factor* const y = b + offset_in(axes.batch, axes.batch.b, g) + offset_in(axes.columns, axes.columns.b, j);
         T* const to = c + offset_in(axes.batch, axes.batch.c, g) + offset_in(axes.rows, axes.rows.c, i) + offset_in(axes.columns, axes.columns.c, j);
         F sum = (accumulate ? number::read(*to) : F(0)) + (bias ? number::read(bias[j]) : F(0));
         for (index d = 0; d < depth; ++d) sum += number::read(x[offset_in(axes.depth, axes.depth.a, d)]) * number::read(y[offset_in(axes.depth, axes.depth.b, d)]);

@@ -16,6 +16,7 @@ struct backend {
     /// An epilogue runs on each tile of a product while that is in the cache.
     static constexpr bool finishes_tiles = true;
     template <class T> using touched_rows = heed::detail::touched_rows<T>;
+    template <class T> static constexpr bool multiplies = detail::multiplies_floats<T>;
     /// The reference reads every operand where it lies.
     template <class T> struct packs {
         template <class> static void pack(const auto&, int) {}
