@@ -20,6 +20,7 @@ struct plan_step {
     std::string sizes;              ///< of its loops, in words
     double flops = 0;               ///< operations on floating numbers; a multiply-add is two, a function such as exp is one
     double bytes = 0;               ///< read and written, each operand once
+    std::string by = {};            ///< where a backend has several ways: which
 };
 
 /// What an expression would run as.
@@ -70,15 +71,18 @@ public:
     }
     friend std::ostream& operator<<(std::ostream& out, const plan& p) {
         for (const plan_step& s : p.steps_)
-            out << name_of(s.what) << "  " << s.sizes << "  " << short_number(s.flops, 1000) << "FLOP  " << short_number(s.bytes, 1024) << "B\n";
+            out << name_of(s.what) << "  " << s.sizes << (s.by.empty() ? "" : ", " + s.by) << "  " << short_number(s.flops, 1000) << "FLOP  " << short_number(s.bytes, 1024) << "B\n";
         out << p.kernels() << (p.kernels() == 1 ? " kernel, " : " kernels, ") << p.temporaries_ << (p.temporaries_ == 1 ? " temporary of " : " temporaries of ")
             << short_number(p.temporary_bytes_, 1024) << "B, " << short_number(p.flops(), 1000) << "FLOP, " << short_number(p.bytes(), 1024) << "B; "
-            << instruction_set() << ", " << threads() << (threads() == 1 ? " thread" : " threads");
+            << p.machine_;
         return out;
     }
 
 private:
-    friend class recorder;
+    template <class> friend class recorder;
+    static std::string host_machine() { return instruction_set() + ", " + std::to_string(threads()) + (threads() == 1 ? " thread" : " threads"); }
+
+    std::string machine_ = host_machine();
     std::vector<plan_step> steps_;
     int temporaries_ = 0;
     double temporary_bytes_ = 0;
@@ -131,14 +135,29 @@ template <class Op, int K, class X> cost of(const reduction<Op, K, X>& x, const 
 
 }  // namespace costs
 
-/// An executor that runs nothing and writes down everything.
+/// What is planned for the host, whatever its backend.
+struct plan_for_host {
+    static constexpr bool finishes_tiles = true;
+    template <class T> static constexpr bool multiplies = detail::multiplies_floats<T>;
+    template <class T, class Tree> static constexpr bool finishes_products = false;
+};
+template <class Space> struct planned_for { using type = backend_of<Space>; };
+template <> struct planned_for<host> { using type = plan_for_host; };
+
+/// An executor that runs nothing and writes down everything, as a backend would run it. Of several ways of its own the backend
+/// tells: way_of(call).
+template <class Backend>
 class recorder {
     using index = detail::index;
 
 public:
+    recorder() {
+        if constexpr (requires { Backend::machine(); }) plan_.machine_ = Backend::machine();
+    }
     static constexpr bool runs() { return false; }
-    static constexpr bool finishes_tiles = true;
-    template <class T> static constexpr bool multiplies = detail::multiplies_floats<T>;
+    static constexpr bool finishes_tiles = Backend::finishes_tiles;
+    template <class T> static constexpr bool multiplies = Backend::template multiplies<T>;
+    template <class T, class Tree> static constexpr bool finishes_products = Backend::template finishes_products<T, Tree>;
     template <class T> T* temporary(index count) {
         ++plan_.temporaries_;
         plan_.temporary_bytes_ += static_cast<double>(count) * sizeof(T);
@@ -159,14 +178,25 @@ public:
         else s.sizes = count_text(e.places(all)) + " elements";
         plan_.steps_.push_back(std::move(s));
     }
-    template <class T> void contract(const detail::contraction_call<T>& call) {
+    template <class T, class Factor> void contract(const detail::contraction_call<T, Factor>& call) { add(call, static_cast<const detail::product_finish<T>*>(nullptr)); }
+    /// With what a library does to the sums by itself; false where it does not.
+    template <class T, class Factor> bool contract(const detail::contraction_call<T, Factor>& call, const detail::product_finish<T>& finish) {
+        if constexpr (!requires { Backend::takes(call, finish); }) return false;
+        else {
+            if (!Backend::takes(call, finish)) return false;
+            add(call, &finish);
+            return true;
+        }
+    }
+    template <class T, class Factor> void add(const detail::contraction_call<T, Factor>& call, const detail::product_finish<T>* finish) {
         const index g = call.batch.total(), m = call.rows.total(), n = call.columns.total(), k = call.depth.total();
         plan_step s{plan_step::kernel::contraction, std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k), call.flops(), 0};
         if (g != 1) s.sizes = std::to_string(g) + " times " + s.sizes;
         if (call.packs) s.sizes += ", packed before,";
         if (call.bias) s.sizes += " with a bias";
         if (call.finish.apply) s.sizes += " with an epilogue";
-        s.bytes = static_cast<double>(g) * (static_cast<double>(m * k + k * n) + static_cast<double>(m * n)) * sizeof(T);
+        if constexpr (requires { Backend::way_of(call); }) s.by = finish ? "finished by the library" : Backend::way_of(call);
+        s.bytes = static_cast<double>(g) * (static_cast<double>(m * k + k * n) * sizeof(Factor) + static_cast<double>(m * n) * sizeof(T));
         plan_.steps_.push_back(std::move(s));
     }
     template <class Slots, class T, class Tree, class Mask>
@@ -181,6 +211,7 @@ public:
         }
         plan_step s{plan_step::kernel::attention, {}, 2 * call.pairs() * (depth + value), (rows + keys) * (depth + value) * sizeof(T)};
         s.sizes = std::to_string(call.batches()) + " times, " + count_text(call.pairs()) + " pairs" + (std::is_same_v<Mask, detail::no_mask> ? "" : " before the mask");
+        if constexpr (requires { Backend::template way_of<Slots>(call); }) s.by = Backend::template way_of<Slots>(call);
         plan_.steps_.push_back(std::move(s));
     }
     template <int Lane, class Tree, class T> static void finish_row(const Tree&, T*, index, index, bool, int, index) {}
@@ -198,7 +229,8 @@ template <operand X>
 plan explain(const X& x) {
     const auto node = detail::capture(x);
     using node_type = std::remove_cvref_t<decltype(node)>;
-    recorder record;
+    using space = typename detail::space_within<node_type>::type;
+    recorder<typename planned_for<std::conditional_t<std::is_void_v<space>, host, space>>::type> record;
     if constexpr (!std::is_same_v<node_type, stand_in>) {
         using items = typename node_type::items;
         using T = detail::settled<typename node_type::element_type>;

@@ -63,7 +63,7 @@ TEST_CASE("what is a product runs as one") {
         {"products of rows", {0, 1, 0, 1}},
         {"operands that are expressions", {2, 1, 0, 0}},
         // What is no product: a row program.
-        {"a number", {1, 0, 0, 0}},
+        {"a number", {2, 0, 0, 0}},
         {"a number for each row", {1, 0, 0, 0}},
         {"nothing summed by the second alone", {1, 0, 0, 0}},
         {"a product of integers", {1, 0, 0, 0}},

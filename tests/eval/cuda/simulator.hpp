@@ -157,6 +157,7 @@ struct device {
     }
     static void* take(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{256}); }
     static void give_back(void* p) noexcept { ::operator delete(p, std::align_val_t{256}); }
+    static std::string name() { return "a simulated GPU"; }
     static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
     static void fill(void* to, int byte, std::size_t bytes) { std::memset(to, byte, bytes); }
     static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }

@@ -1,6 +1,7 @@
 /// The backend of a GPU: which kernel a call runs as, and over how many blocks.
 ///
 /// `Device` runs them: the GPU itself (device.cuh), or threads of the host in turn, in tests. Of it is asked
+///     name()                           in words, for `explain`
 ///     launch(kernel, blocks)           the kernel on so many blocks, after all that was launched before
 ///     take(bytes), give_back(p)        memory
 ///     copy, fill, from_host, to_host   of bytes; to_host waits
@@ -200,6 +201,20 @@ struct backend {
     static void by_rows(index rows, const auto& f) { f(0, rows); }
 
     template <int Lane, class Tree, class T> static void finish_row(const Tree&, T*, index, index, bool, int, index) {}
+
+    // What `explain` asks.
+    static std::string machine() { return Device::name(); }
+    template <class T, class Factor>
+    static std::string way_of(const contraction_call<T, Factor>& call) {
+        if (plan_product(call).possible) return "by the device's library";
+        if (call.flops() >= Device::copies_from && cheapest_copies(call) > 0) return "by the device's library, of copies";
+        return "one thread an output";
+    }
+    template <class T, class Factor>
+    static bool takes(const contraction_call<T, Factor>& call, const product_finish<T>& finish) {
+        const auto beside = [&](int i) { return i < finish.operands ? &finish.operand[i].axes : nullptr; };
+        return plan_product(call, beside(0), beside(1), finish.bend).possible;
+    }
 
 private:
     static index results(const contraction_axes& call) { return call.batch.total() * call.rows.total() * call.columns.total(); }

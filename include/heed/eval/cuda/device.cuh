@@ -49,6 +49,16 @@ struct device {
         HEED_CUDA(cudaPeekAtLastError());
     }
 
+    /// "NVIDIA H200, compute capability 9.0"
+    static std::string name() {
+        require_device();
+        int device = 0;
+        cudaDeviceProp of;
+        HEED_CUDA(cudaGetDevice(&device));
+        HEED_CUDA(cudaGetDeviceProperties(&of, device));
+        return std::string(of.name) + ", compute capability " + std::to_string(of.major) + "." + std::to_string(of.minor);
+    }
+
     static void* take(std::size_t bytes, const std::source_location& place = std::source_location::current()) {
         require_device();
         void* p = nullptr;
