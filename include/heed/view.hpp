@@ -63,11 +63,17 @@ step step_into(const strided<T, Rank>& from, int item, const I&... at) {
     }
 }
 
-/// The element or the part of `from` that the named positions choose.
-template <class T> constexpr void check_readable() {
-    static_assert(is_on_host<std::remove_const_t<T>>, "heed: an element that is not in the host's memory is read from a copy: tensor<float, ...> here = there");
+/// An element, which only the space of the host lends.
+template <class T>
+decltype(auto) lent(T* element) {
+    if constexpr (is_on_host<T>) return static_cast<T&>(*element);
+    else {
+        (void)sizeof(error::element_of_another_space_is_read_from_a_copy_on_the_host<std::remove_const_t<T>>);
+        return stand_in{};
+    }
 }
 
+/// The element or the part of `from` that the named positions choose.
 template <class T, class... Items, class... I>
 decltype(auto) choose(const strided<T, sizeof...(Items)>& from, axes<Items...>, const I&... at) {
     using chosen = axes<I...>;
@@ -76,10 +82,8 @@ decltype(auto) choose(const strided<T, sizeof...(Items)>& from, axes<Items...>, 
     step steps[sizeof...(Items) + 1];
     int n = 0;
     ((steps[n] = step_into<Items>(from, n, at...), data += steps[n].rows * from.stride[n], ++n), ...);
-    if constexpr (left::size == 0) {
-        check_readable<T>();
-        return static_cast<T&>(*data);
-    } else {
+    if constexpr (left::size == 0) return lent(data);
+    else {
         strided<T, left::size> to;
         to.data = data;
         int source = 0, target = 0;
@@ -98,17 +102,16 @@ decltype(auto) choose(const strided<T, sizeof...(Items)>& from, axes<Items...>, 
 
 /// The element at positions in the order of the names, or of the items.
 template <class T, class... Items, class... I>
-T& element_at(const strided<T, sizeof...(Items)>& from, axes<Items...> items, const I&... at) {
+decltype(auto) element_at(const strided<T, sizeof...(Items)>& from, axes<Items...> items, const I&... at) {
     using names = lists::names<axes<Items...>>;
     static_assert(sizeof...(I) == sizeof...(Items) || sizeof...(I) == names::size, "heed: an element's index has a number for each axis");
     if constexpr (sizeof...(I) == names::size) {
-        return [&]<class... A>(axes<A...>) -> T& { return choose(from, items, A{{static_cast<index>(at)}}...); }(names{});
+        return [&]<class... A>(axes<A...>) -> decltype(auto) { return choose(from, items, A{{static_cast<index>(at)}}...); }(names{});
     } else {
-        check_readable<T>();
         T* data = from.data;
         int n = 0;
         ((assert(static_cast<index>(at) >= 0 && static_cast<index>(at) < from.size[n]), data += static_cast<index>(at) * from.stride[n], ++n), ...);
-        return *data;
+        return lent(data);
     }
 }
 

@@ -48,6 +48,7 @@ template <class Axis, std::ptrdiff_t Extent, std::ptrdiff_t Product> struct merg
 template <class Axis, class Operand> struct broadcast_to_an_axis_that_is_there_already;
 template <class Axis, class Tensor> struct index_axis_is_not_in_the_tensor;
 template <class Axis, class Operand> struct extent_of_an_axis_that_is_not_in_the_operand;
+template <class Element> struct element_of_another_space_is_read_from_a_copy_on_the_host;
 // assignment
 template <class Axis, class Destination> struct destination_lacks_an_axis_of_the_result;
 template <class Axis, class Result> struct result_lacks_an_axis_of_the_destination_use_broadcast;
