@@ -8,6 +8,7 @@
 ///     multiply(call)                   a contraction by the device's library; false where that has none for it
 #pragma once
 
+#include <heed/eval/cuda/attention.hpp>
 #include <heed/eval/cuda/attention_elements.hpp>
 #include <heed/eval/cuda/contract.hpp>
 #include <heed/eval/cuda/elementwise.hpp>
@@ -34,7 +35,8 @@ void move_bounds(X& x) {
     if constexpr (requires { x.condition; }) move_bounds<Device>(x.condition), move_bounds<Device>(x.yes), move_bounds<Device>(x.no);
 }
 
-template <class Device>
+/// Floats: how attention of floats is multiplied.
+template <class Device, precision Floats = precision::exact>
 struct backend {
     /// The temporaries of a statement.
     class temporaries {
@@ -55,6 +57,8 @@ struct backend {
         std::vector<void*> held_;
     };
     static constexpr bool finishes_tiles = false;
+    /// Attention of bf16 is computed from bf16, and summed in float.
+    static constexpr bool attends_bf16 = true;
     template <class T> struct packs {
         template <class> static void pack(const auto&, int) {}
         static void clear() {}
@@ -94,6 +98,8 @@ struct backend {
         using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
         const index rows = most_rows(call);
         prepare(call, tree, mask);
+        if constexpr (!std::is_same_v<value_of<T>, double>)
+            if (lies_in_tiles(call)) return attend_on_tiles<Slots>(call, scores::of(tree), mask, rows);
         launch(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.value[0] * call.value[1]);
     }
     template <class Slots, class T, class Tree, class Mask>
@@ -104,6 +110,24 @@ struct backend {
         launch(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.depth);
         launch(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * call.depth);
         launch(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * values);
+    }
+
+    /// Attention by the kernels on tiles.
+    template <class Slots, class T, class Tree, class Mask>
+    static void attend_on_tiles(const attention_call<T>& call, const Tree& tree, const Mask& mask, index rows) {
+        using trees = score_trees<Slots, Tree, Mask>;
+        using plain = score_trees<heed::detail::score_slots<0, 0>, Tree, Mask>;         // of a scale alone there is one kernel
+        using scores_type = std::conditional_t<trees::linear && !trees::masked, plain, trees>;
+        with_depth(call, [&](auto depth) {
+            using kernel_type = attend_tiles<T, Floats, depth, scores_type>;
+            const index tiles = (rows + kernel_type::shape::rows - 1) / kernel_type::shape::rows, blocks = call.batches() * tiles;
+            if (blocks > most_places) throw_too_large(blocks);
+            if (blocks == 0) return;
+            using operand = line_operand<const T>;
+            Device::launch(kernel_type{call, operand::of(call.q, call.batch, call.row, 1, 1, call.depth), operand::of(call.k, call.batch, call.row, call.key, 1, call.depth),
+                                       operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1]), line_elements::of(call.out, call.value[0], call.value[1]),
+                                       scores_type{tree, mask}, static_cast<int>(tiles)}, blocks);
+        });
     }
 
     /// Statements of rows alike run one after another, each over all rows.
@@ -154,6 +178,14 @@ private:
         Device::launch(kernel, (rows + kernel_type::across - 1) / kernel_type::across);
     }
 
+    template <class T> static bool lies_in_tiles(const attention_call<T>& call) { return call.depth <= 128 && call.value[0] * call.value[1] <= 128; }
+    /// f(the depth that lines are padded to).
+    template <class T, class F> static void with_depth(const attention_call<T>& call, F&& f) {
+        const index widest = std::max(call.depth, call.value[0] * call.value[1]);
+        if (widest <= 32) f(std::integral_constant<int, 32>());
+        else if (widest <= 64) f(std::integral_constant<int, 64>());
+        else f(std::integral_constant<int, 128>());
+    }
     static void to_device(lowered::loops& l) {
         if (l.within >= 0) l.offsets = Device::bounds(l.offsets, l.segments() + 1);
     }
