@@ -140,10 +140,10 @@ void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, c
     using E = typename Node::element_type;
     constexpr bool same_element = std::is_same_v<held_as<E, T>, T>;
     constexpr bool floats = std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double>;
-    constexpr bool attends = floats || (std::is_same_v<value_of<T>, bf16> && requires { requires Exec::attends_bf16; });
+    constexpr bool attends = (same_element && floats) || (std::is_same_v<E, T> && std::is_same_v<value_of<T>, bf16> && requires { requires Exec::attends_bf16; });
     if constexpr (is_broadcasting<Node>) return assign_node(exec, to, Items{}, node.x, sizes, add);
     else if constexpr (is_merging<Node>) return assign_merged(exec, to, Items{}, node, sizes, add);
-    else if constexpr (is_attention<Node> && same_element && attends) return assign_attention(exec, to, Items{}, node, sizes, add);
+    else if constexpr (is_attention<Node> && attends) return assign_attention(exec, to, Items{}, node, sizes, add);
     else if constexpr (is_hard<Node> && !factors<Node>::value) return assign_node(exec, to, Items{}, sum_of_product(node), sizes, add);
     else if constexpr (is_hard<Node>) {
         if constexpr (same_element && floats && lists::same<Items, typename contractible_items<Node>::type>) return assign_contraction(exec, to, Items{}, node, sizes, add);

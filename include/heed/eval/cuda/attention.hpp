@@ -26,22 +26,26 @@ struct attend_tiles {
     using tile = shared_tile<E, Depth>;
     using product = products<E, P>;
     static constexpr int threads = shape::threads, M = shape::fragments, N = shape::keys / 8, C = Depth / 8;
-    static constexpr std::size_t shared_bytes = tile::bytes(shape::rows + 4 * shape::keys);
+    static constexpr std::size_t shared_bytes = attention_problem::room + tile::bytes(shape::rows + 4 * shape::keys);
 
     attention_call<T> call;
     line_operand<const T> q, k, v;
     line_elements out_line;
+    weight_drop drop;
     Scores scores;
     int row_tiles;                      // of the longest problem
 
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
-        const attention_problem problem(call, block.number(), row_tiles);
+        attention_problem& problem = *reinterpret_cast<attention_problem*>(block.shared());
+        if (block.thread() == 0) problem = attention_problem(call, block.number(), row_tiles);
+        block.barrier();
+        std::byte* const tiles = block.shared() + attention_problem::room;
         const int first_row = problem.tile * shape::rows, last_row = first_row + shape::rows < problem.rows ? first_row + shape::rows : problem.rows;
         if (first_row >= problem.rows) return;
-        const tile queries{block.shared()};
-        const auto keys_at = [&](int stage) { return tile{block.shared() + tile::bytes(shape::rows + 2 * stage * shape::keys)}; };
-        const auto values_at = [&](int stage) { return tile{block.shared() + tile::bytes(shape::rows + (2 * stage + 1) * shape::keys)}; };
+        const tile queries{tiles};
+        const auto keys_at = [&](int stage) { return tile{tiles + tile::bytes(shape::rows + 2 * stage * shape::keys)}; };
+        const auto values_at = [&](int stage) { return tile{tiles + tile::bytes(shape::rows + (2 * stage + 1) * shape::keys)}; };
         const T* const k_begin = problem.begin(call, k.memory);
         const T* const v_begin = problem.begin(call, v.memory);
         const auto load = [&](int number, int stage) {
@@ -124,14 +128,14 @@ private:
                     total[m][h] = sum;
                     HEED_UNROLL for (int c = 0; c < C; ++c)
                         HEED_UNROLL for (int e = 0; e < 2; ++e) out[m][c][2 * h + e] *= shrink;
-                    if (all.call.drop.rate > 0) drop(all, problem, s[m], row, h, key0, lane);
+                    if (all.drop.drops()) drop_weights(all, problem, s[m], row, h, key0, lane);
                 }
             return selects && block.vote(hides) != 0;
         }
-        HEED_HOST_DEVICE static void drop(const attend_tiles& all, const attention_problem& problem, float (&s)[N][4], int row, int h, int key0, int lane) {
+        HEED_HOST_DEVICE static void drop_weights(const attend_tiles& all, const attention_problem& problem, float (&s)[N][4], int row, int h, int key0, int lane) {
             HEED_UNROLL for (int n = 0; n < N; ++n)
                 HEED_UNROLL for (int e = 0; e < 2; ++e) {
-                    const float left = all.call.drop.template factor<float>(problem.number, row, key0 + 8 * n + fragment::column(lane, e));
+                    const float left = all.drop.factor(problem.number, row, key0 + 8 * n + fragment::column(lane, e));
                     if (!is_hidden_weight(s[n][2 * h + e])) s[n][2 * h + e] *= left;
                 }
         }

@@ -9,8 +9,10 @@ namespace heed::inline HEED_TARGET::cuda {
 
 using heed::detail::attention_call, heed::detail::attention_memory;
 
-/// Where a block works: problem and tile.
+/// Where a block works: problem and tile. It lies in shared memory: registers are for sums.
 struct attention_problem {
+    static constexpr std::size_t room = 128;
+
     index place[4];                     // along the batch axes
     int number, tile;
     int rows, keys;
@@ -23,16 +25,18 @@ struct attention_problem {
         const unsigned b = static_cast<unsigned>(block), count = static_cast<unsigned>(tiles);
         unsigned rest = b / count;
         number = static_cast<int>(rest), tile = static_cast<int>(count - 1 - b % count);
-        HEED_UNROLL for (int i = 3; i >= 0; --i) {
-            const unsigned size = static_cast<unsigned>(call.batch[i]);
-            place[i] = size == 1 ? 0 : rest % size, rest = size == 1 ? rest : rest / size;
-        }
+        const auto take = [&](int axis) -> index {
+            const unsigned size = static_cast<unsigned>(call.batch[axis]), here = size == 1 ? 0 : rest % size;
+            rest = size == 1 ? rest : rest / size;
+            return here;
+        };
+        place[3] = take(3), place[2] = take(2), place[1] = take(1), place[0] = take(0);
         innermost = static_cast<unsigned>(call.row[2]), inner = static_cast<unsigned>(call.row[1]) * innermost;
         before = first_key = 0;
         index sequence_rows = call.row[0], sequence_keys = call.key;
         if (call.ragged()) {
-            index s = 0;
-            HEED_UNROLL for (int i = 0; i < 4; ++i) s = i == call.segment_axis ? place[i] : s;
+            const int a = call.segment_axis;
+            const index s = a == 0 ? place[0] : a == 1 ? place[1] : a == 2 ? place[2] : place[3];
             before = call.query_offsets[s], first_key = call.key_offsets[s];
             sequence_rows = call.query_offsets[s + 1] - before, sequence_keys = call.key_offsets[s + 1] - first_key;
         }
@@ -48,14 +52,27 @@ struct attention_problem {
     /// The problem's first row, or key, in an operand, which has either.
     template <class Call, class U>
     HEED_HOST_DEVICE U* begin(const Call& call, const attention_memory<U>& m) const {
-        U* p = m.data + before * m.row[0] + first_key * m.key;
-        HEED_UNROLL for (int i = 0; i < 4; ++i) p += i == call.segment_axis ? 0 : place[i] * m.batch[i];
-        return p;
+        const auto along = [&](int axis) { return axis == call.segment_axis ? 0 : place[axis] * m.batch[axis]; };
+        return m.data + (before * m.row[0] + first_key * m.key) + (along(0) + along(1) + along(2) + along(3));
     }
     template <class U> HEED_HOST_DEVICE index step_to_row(const attention_memory<U>& m, int row) const {
         index at[3];
         place_of_row(row, at);
         return at[0] * m.row[0] + at[1] * m.row[1] + at[2] * m.row[2];
+    }
+};
+
+/// What dropout leaves of a weight: weight_dropout::factor, its numbers made ready on the host.
+struct weight_drop {
+    philox_key key;
+    float rate, left;
+
+    static weight_drop of(const heed::detail::weight_dropout& d) { return {d.key, static_cast<float>(d.rate), static_cast<float>(1 / (1 - d.rate))}; }
+    HEED_HOST_DEVICE bool drops() const { return rate > 0; }
+    HEED_HOST_DEVICE float factor(int problem, int row, int at_key) const {
+        const auto block = philox(key, {static_cast<std::uint32_t>(at_key) / 4, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(problem), 0});
+        const std::uint32_t two = at_key & 2 ? block[3] : block[1], one = at_key & 2 ? block[2] : block[0];
+        return uniform_from(at_key & 1 ? two : one) >= rate ? left : 0.0f;
     }
 };
 
@@ -92,16 +109,17 @@ struct line_operand {
 template <int Lines, int Threads, class E, int Depth, class Block, class T, class Step>
 HEED_HOST_DEVICE void load_lines(Block& block, shared_tile<E, Depth> to, const line_operand<const T>& x, const T* begin, int first, int end, Step&& step_to) {
     using tile = shared_tile<E, Depth>;
-    HEED_UNROLL for (int i0 = 0; i0 < Lines * tile::chunks; i0 += Threads) {
-        const int i = i0 + block.thread(), row = i / tile::chunks, chunk = i % tile::chunks, column = chunk * tile::per_chunk;
-        if (Lines * tile::chunks % Threads != 0 && i >= Lines * tile::chunks) return;
-        int left = first + row < end ? static_cast<int>(x.line.count) - column : 0;
-        left = left < 0 ? 0 : left > tile::per_chunk ? tile::per_chunk : left;
-        const T* const line = begin + (left > 0 ? step_to(first + row) : 0);
-        if (x.in_chunks) block.copy_async(to.chunk(row, chunk), line + (left > 0 ? column : 0), left * static_cast<int>(sizeof(E)));
+    static_assert(Threads % tile::chunks == 0 && Lines * tile::chunks % Threads == 0);
+    const int chunk = block.thread() % tile::chunks, column = chunk * tile::per_chunk;
+    int left = static_cast<int>(x.line.count) - column;
+    left = left < 0 ? 0 : left > tile::per_chunk ? tile::per_chunk : left;
+    HEED_ROLL for (int row = block.thread() / tile::chunks; row < Lines; row += Threads / tile::chunks) {
+        const int here = first + row < end ? left : 0;
+        const T* const line = begin + (here > 0 ? step_to(first + row) : 0);
+        if (x.in_chunks) block.copy_async(to.chunk(row, chunk), line + (here > 0 ? column : 0), here * static_cast<int>(sizeof(E)));
         else {
-            HEED_UNROLL for (int j = 0; j < tile::per_chunk; ++j)
-                to.at(row, column + j) = j < left ? reinterpret_cast<const E*>(line)[x.line.step(column + j)] : E(0.0f);
+            HEED_ROLL for (int j = 0; j < tile::per_chunk; ++j)
+                to.at(row, column + j) = j < here ? reinterpret_cast<const E*>(line)[x.line.step(column + j)] : E(0.0f);
         }
     }
 }

@@ -11,17 +11,6 @@
 
 namespace heed::inline HEED_TARGET::cuda {
 
-/// The bits of an element that a tensor core is not to meet, as what is counted in its stead: see weighted_selecting.
-inline constexpr float infinity_mark = 1, negative_mark = 256, nan_mark = 65536;
-HEED_HOST_DEVICE inline bool is_finite(float x) { return (bits_of(x) & 0x7f800000u) != 0x7f800000u; }
-HEED_HOST_DEVICE inline float mark_of(float x) { return is_finite(x) ? 0.0f : x != x ? nan_mark : x > 0 ? infinity_mark : negative_mark; }
-HEED_HOST_DEVICE inline float sum_of_marks(float marks) {
-    const float inf = float_of(0x7f800000u);
-    if (marks >= nan_mark) return inf - inf;
-    const bool some = marks - static_cast<float>(static_cast<int>(marks / negative_mark)) * negative_mark > 0;
-    return marks >= negative_mark ? (some ? inf - inf : -inf) : (some ? inf : 0.0f);
-}
-
 /// Products by tensor cores, of bf16 or of floats as tf32.
 template <class E, precision P>
 struct products {
@@ -58,47 +47,39 @@ struct products {
     /// `hides`: some weight of the warp is hidden, so what it would meet must not be multiplied by zero if it is not finite.
     template <int M, int N, int C, class Block, int Depth>
     HEED_HOST_DEVICE static void weighted(Block& block, float (&o)[M][C][4], const float (&w)[M][N][4], shared_tile<E, Depth> y, bool hides) {
-        if (hides && block.vote(!all_finite<8 * N>(block, y))) return weighted_selecting(block, o, w, y);
-        each_step<M, N, C>(block, w, y, [](float weight) { return weight; }, [](std::uint32_t bits) { return bits; },
-                           [&](int n, int m, const auto& a, std::uint32_t b0, std::uint32_t b1) { block.multiply(core{}, o[m][n], a, b0, b1); });
-    }
-
-private:
-    template <class Block> HEED_HOST_DEVICE static void round(Block& block, std::uint32_t (&bits)[4]) {
-        if constexpr (!wide) { HEED_UNROLL for (int i = 0; i < 4; ++i) bits[i] = block.rounded(float_of(bits[i])); }
-    }
-    /// Each element of a register.
-    template <class F> HEED_HOST_DEVICE static std::uint32_t each_element(std::uint32_t bits, F&& f) {
-        if constexpr (wide) return bits_of(f(float_of(bits << 16))) >> 16 | (bits_of(f(float_of(bits & 0xffff0000u))) & 0xffff0000u);
-        else return bits_of(f(float_of(bits)));
-    }
-    /// The weights of fragment m as left factor of step k.
-    template <int M, int N, class Block, class W>
-    HEED_HOST_DEVICE static void left(Block& block, std::uint32_t (&a)[4], const float (&w)[M][N][4], int m, int k, W&& weight) {
-        if constexpr (wide) {
-            HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.pair(weight(w[m][2 * k + i / 2][2 * (i % 2)]), weight(w[m][2 * k + i / 2][2 * (i % 2) + 1]));
-        } else {
-            // Columns 2t and 2t + 1 stand where the core has t and t + 4: y's rows are read in that order.
-            HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.rounded(weight(w[m][k][2 * (i % 2) + i / 2]));
-        }
-    }
-    template <int M, int N, int C, class Block, int Depth, class W, class B, class F>
-    HEED_HOST_DEVICE static void each_step(Block& block, const float (&w)[M][N][4], shared_tile<E, Depth> y, W&& weight, B&& right, F&& multiply) {
         static_assert(8 * C == Depth && C % 2 == 0);
         const int lane = block.thread() % warp;
-        HEED_UNROLL for (int k = 0; k < (wide ? N / 2 : N); ++k) {
-            std::uint32_t a[M][4];
-            HEED_UNROLL for (int m = 0; m < M; ++m) left(block, a[m], w, m, k, weight);
+        std::uint32_t a[steps<N>][M][4];
+        HEED_UNROLL for (int k = 0; k < steps<N>; ++k)
+            HEED_UNROLL for (int m = 0; m < M; ++m) left(block, a[k][m], w, m, k);
+        if (hides && block.vote(!all_finite<8 * N>(block, y))) return weighted_selecting<M, N>(block, o, a, y);
+        HEED_UNROLL for (int k = 0; k < steps<N>; ++k)
             HEED_UNROLL for (int n = 0; n < C; n += 2) {
                 std::uint32_t b[4];
                 if constexpr (wide) block.load_transposed(b, y.chunk(16 * k + matrix_rows::summed_line(lane), n + matrix_rows::summed_chunk(lane)));
                 else { HEED_UNROLL for (int i = 0; i < 4; ++i) b[i] = block.rounded(y.at(8 * k + 2 * (lane % 4) + i % 2, 8 * (n + i / 2) + lane / 4)); }
-                HEED_UNROLL for (int i = 0; i < 4; ++i) b[i] = right(b[i]);
                 HEED_UNROLL for (int m = 0; m < M; ++m) {
-                    multiply(n, m, a[m], b[0], b[1]);
-                    multiply(n + 1, m, a[m], b[2], b[3]);
+                    block.multiply(core{}, o[m][n], a[k][m], b[0], b[1]);
+                    block.multiply(core{}, o[m][n + 1], a[k][m], b[2], b[3]);
                 }
             }
+    }
+
+private:
+    /// Of a sum over N fragments of columns.
+    template <int N> static constexpr int steps = wide ? N / 2 : N;
+
+    template <class Block> HEED_HOST_DEVICE static void round(Block& block, std::uint32_t (&bits)[4]) {
+        if constexpr (!wide) { HEED_UNROLL for (int i = 0; i < 4; ++i) bits[i] = block.rounded(float_of(bits[i])); }
+    }
+    /// The weights of fragment m as left factor of step k.
+    template <int M, int N, class Block>
+    HEED_HOST_DEVICE static void left(Block& block, std::uint32_t (&a)[4], const float (&w)[M][N][4], int m, int k) {
+        if constexpr (wide) {
+            HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.pair(w[m][2 * k + i / 2][2 * (i % 2)], w[m][2 * k + i / 2][2 * (i % 2) + 1]);
+        } else {
+            // Columns 2t and 2t + 1 stand where the core has t and t + 4: y's rows are read in that order.
+            HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.rounded(w[m][k][2 * (i % 2) + i / 2]);
         }
     }
     template <int Rows, class Block, int Depth>
@@ -111,19 +92,33 @@ private:
         }
         return all;
     }
-    /// What is not finite is left out, then counted by kind among what is not hidden, and added. Rarely needed.
-    template <int M, int N, int C, class Block, int Depth>
-    HEED_HOST_DEVICE static void weighted_selecting(Block& block, float (&o)[M][C][4], const float (&w)[M][N][4], shared_tile<E, Depth> y) {
-        each_step<M, N, C>(block, w, y, [](float weight) { return weight; },
-                           [](std::uint32_t bits) { return each_element(bits, [](float v) { return is_finite(v) ? v : 0.0f; }); },
-                           [&](int n, int m, const auto& a, std::uint32_t b0, std::uint32_t b1) { block.multiply(core{}, o[m][n], a, b0, b1); });
-        float marks[M][C][4] = {};
-        each_step<M, N, C>(block, w, y, [](float weight) { return is_hidden_weight(weight) ? 0.0f : 1.0f; },
-                           [](std::uint32_t bits) { return each_element(bits, [](float v) { return mark_of(v); }); },
-                           [&](int n, int m, const auto& a, std::uint32_t b0, std::uint32_t b1) { block.multiply(core{}, marks[m][n], a, b0, b1); });
-        HEED_UNROLL for (int m = 0; m < M; ++m)
-            HEED_UNROLL for (int n = 0; n < C; ++n)
-                HEED_UNROLL for (int i = 0; i < 4; ++i) o[m][n][i] += sum_of_marks(marks[m][n][i]);
+    /// The weight that half h of fragment m holds in its column e of fragment n, as it is multiplied.
+    template <int K, int M> HEED_HOST_DEVICE static std::uint32_t weight_bits(const std::uint32_t (&a)[K][M][4], int m, int n, int h, int e) {
+        if constexpr (!wide) return a[n][m][2 * e + h];
+        else return e == 1 ? a[n / 2][m][2 * (n % 2) + h] & 0xffff0000u : a[n / 2][m][2 * (n % 2) + h] << 16;
+    }
+    /// Key by key, without those that are hidden: slow, short, and rarely needed.
+    template <int M, int N, class Block, int C, int Depth>
+    HEED_HOST_DEVICE static void weighted_selecting(Block& block, float (&o)[M][C][4], const std::uint32_t (&a)[steps<N>][M][4], shared_tile<E, Depth> y) {
+        const int lane = block.thread() % warp;
+        HEED_ROLL for (int row = 0; row < 8 * N; ++row) {
+            float weight[2 * M];
+            HEED_UNROLL for (int i = 0; i < 2 * M; ++i) {
+                std::uint32_t bits = 0;
+                HEED_UNROLL for (int n = 0; n < N; ++n)
+                    HEED_UNROLL for (int e = 0; e < 2; ++e)
+                        if (row == 8 * n + fragment::column(lane, e)) bits = weight_bits(a, i / 2, n, i % 2, e);
+                bits |= block.exchange(bits, 1);
+                bits |= block.exchange(bits, 2);
+                weight[i] = float_of(bits);
+            }
+            HEED_UNROLL for (int c = 0; c < C; ++c)
+                HEED_UNROLL for (int e = 0; e < 2; ++e) {
+                    const float v = static_cast<float>(y.at(row, column(lane, c, e)));
+                    HEED_UNROLL for (int i = 0; i < 2 * M; ++i)
+                        if (!is_hidden_weight(weight[i])) o[i / 2][c][2 * (i % 2) + e] += weight[i] * v;
+                }
+        }
     }
 };
 

@@ -22,7 +22,7 @@ struct shared_tile {
     static_assert(chunks >= 4 && (chunks & (chunks - 1)) == 0);
     std::byte* base;
 
-    static constexpr std::size_t bytes(int rows) { return static_cast<std::size_t>(rows) * row_bytes; }
+    HEED_HOST_DEVICE static constexpr std::size_t bytes(int rows) { return static_cast<std::size_t>(rows) * row_bytes; }
     HEED_HOST_DEVICE static int offset(int row, int chunk) {
         if constexpr (chunks >= 8) return row * row_bytes + 16 * (chunk ^ (row & 7));
         else return row * row_bytes + 16 * (chunk ^ (row >> 1 & 3));

@@ -125,7 +125,7 @@ struct backend {
             if (blocks == 0) return;
             using operand = line_operand<const T>;
             Device::launch(kernel_type{call, operand::of(call.q, call.batch, call.row, 1, 1, call.depth), operand::of(call.k, call.batch, call.row, call.key, 1, call.depth),
-                                       operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1]), line_elements::of(call.out, call.value[0], call.value[1]),
+                                       operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1]), line_elements::of(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop),
                                        scores_type{tree, mask}, static_cast<int>(tiles)}, blocks);
         });
     }

@@ -13,7 +13,7 @@ template <class T>
 struct on {
     T value;
     on() = default;
-    constexpr on(T v) : value(v) {}
+    HEED_HOST_DEVICE constexpr on(T v) : value(v) {}
 };
 
 template <class T, class... Items> using tensor = heed::tensor<on<T>, Items...>;
