@@ -92,33 +92,32 @@ private:
         }
         return all;
     }
-    /// The weight that half h of fragment m holds in its column e of fragment n, as it is multiplied.
-    template <int K, int M> HEED_HOST_DEVICE static std::uint32_t weight_bits(const std::uint32_t (&a)[K][M][4], int m, int n, int h, int e) {
-        if constexpr (!wide) return a[n][m][2 * e + h];
-        else return e == 1 ? a[n / 2][m][2 * (n % 2) + h] & 0xffff0000u : a[n / 2][m][2 * (n % 2) + h] << 16;
-    }
-    /// Key by key, without those that are hidden: slow, short, and rarely needed.
+    /// Line by line and column by column, without pairs that are hidden: rarely needed, so it is short, and its sums lie in memory,
+    /// where they take no registers from what is needed always.
     template <int M, int N, class Block, int C, int Depth>
     HEED_HOST_DEVICE static void weighted_selecting(Block& block, float (&o)[M][C][4], const std::uint32_t (&a)[steps<N>][M][4], shared_tile<E, Depth> y) {
         const int lane = block.thread() % warp;
-        HEED_ROLL for (int row = 0; row < 8 * N; ++row) {
-            float weight[2 * M];
-            HEED_UNROLL for (int i = 0; i < 2 * M; ++i) {
-                std::uint32_t bits = 0;
-                HEED_UNROLL for (int n = 0; n < N; ++n)
-                    HEED_UNROLL for (int e = 0; e < 2; ++e)
-                        if (row == 8 * n + fragment::column(lane, e)) bits = weight_bits(a, i / 2, n, i % 2, e);
+        float sum[4 * M * C];
+        std::uint32_t weights[4 * M * steps<N>];
+        HEED_UNROLL for (int i = 0; i < 4 * M * C; ++i) sum[i] = o[i / (4 * C)][i / 4 % C][i % 4];
+        HEED_UNROLL for (int i = 0; i < 4 * M * steps<N>; ++i) weights[i] = a[i / (4 * M)][i / 4 % M][i % 4];
+        HEED_ROLL for (int column_of_w = 0; column_of_w < 8 * N; ++column_of_w)
+            HEED_ROLL for (int line = 0; line < 2 * M; ++line) {
+                const int m = line / 2, h = line % 2, n = column_of_w / 8, e = column_of_w % 2;
+                std::uint32_t bits;
+                if constexpr (wide) {
+                    bits = weights[4 * (n / 2 * M + m) + 2 * (n % 2) + h];
+                    bits = e == 1 ? bits & 0xffff0000u : bits << 16;
+                } else bits = weights[4 * (n * M + m) + 2 * e + h];
+                if (column_of_w % 8 / 2 != lane % 4) bits = 0;          // one of the four threads of a line has it
                 bits |= block.exchange(bits, 1);
                 bits |= block.exchange(bits, 2);
-                weight[i] = float_of(bits);
-            }
-            HEED_UNROLL for (int c = 0; c < C; ++c)
-                HEED_UNROLL for (int e = 0; e < 2; ++e) {
-                    const float v = static_cast<float>(y.at(row, column(lane, c, e)));
-                    HEED_UNROLL for (int i = 0; i < 2 * M; ++i)
-                        if (!is_hidden_weight(weight[i])) o[i / 2][c][2 * (i % 2) + e] += weight[i] * v;
+                const float weight = float_of(bits);
+                if (!is_hidden_weight(weight)) {
+                    HEED_ROLL for (int i = 0; i < 2 * C; ++i) sum[4 * (m * C + i / 2) + 2 * h + i % 2] += weight * static_cast<float>(y.at(column_of_w, column(lane, i / 2, i % 2)));
                 }
-        }
+            }
+        HEED_UNROLL for (int i = 0; i < 4 * M * C; ++i) o[i / (4 * C)][i / 4 % C][i % 4] = sum[i];
     }
 };
 
@@ -153,24 +152,28 @@ struct products<float, precision::exact> {
     HEED_HOST_DEVICE static void weighted(Block& block, float (&o)[M][C][4], const float (&w)[M][N][4], shared_tile<float, Depth> y, bool) {
         static_assert(8 * C == Depth && C % 2 == 0);
         const int lane = block.thread() % warp;
-        HEED_UNROLL for (int n = 0; n < N; ++n)
+        float rest[M][N][4];            // what is left of w: it moves up, so that the loop stays a loop
+        HEED_UNROLL for (int i = 0; i < 4 * M * N; ++i) rest[i / (4 * N)][i / 4 % N][i % 4] = w[i / (4 * N)][i / 4 % N][i % 4];
+        HEED_ROLL for (int n = 0; n < N; ++n) {
             HEED_UNROLL for (int e = 0; e < 2; ++e)
                 HEED_UNROLL for (int away = 0; away < 4; ++away) {
                     // The four threads of a line take its columns in turn, each beginning with its own.
                     float weight[2 * M];
-                    HEED_UNROLL for (int m = 0; m < M; ++m)
-                        HEED_UNROLL for (int h = 0; h < 2; ++h) weight[2 * m + h] = w[m][n][2 * h + e];
+                    HEED_UNROLL for (int i = 0; i < 2 * M; ++i) weight[i] = rest[i / 2][0][2 * (i % 2) + e];
                     if (away > 0) block.exchange_all(weight, away);
                     const int row = 8 * n + 2 * (lane % 4 ^ away) + e;
                     HEED_UNROLL for (int c = 0; c < C; c += 2) {
                         const four v = read(y, row, 2 * c + lane % 4);
-                        HEED_UNROLL for (int m = 0; m < M; ++m)
-                            HEED_UNROLL for (int h = 0; h < 2; ++h)
-                                if (!is_hidden_weight(weight[2 * m + h])) {
-                                    HEED_UNROLL for (int j = 0; j < 4; ++j) o[m][c + j / 2][2 * h + j % 2] += weight[2 * m + h] * v.value[j];
-                                }
+                        HEED_UNROLL for (int i = 0; i < 2 * M; ++i)
+                            if (!is_hidden_weight(weight[i])) {
+                                HEED_UNROLL for (int j = 0; j < 4; ++j) o[i / 2][c + j / 2][2 * (i % 2) + j % 2] += weight[i] * v.value[j];
+                            }
                     }
                 }
+            HEED_UNROLL for (int m = 0; m < M; ++m)
+                HEED_UNROLL for (int next = 1; next < N; ++next)
+                    HEED_UNROLL for (int i = 0; i < 4; ++i) rest[m][next - 1][i] = rest[m][next][i];
+        }
     }
 
 private:
