@@ -58,8 +58,9 @@ void attention_backward_on(const Scores& scores, const Values& values, const Out
     with_attention<Key>(exec, scores, values, sizes, T(), [&](auto& call, auto& tree, const auto& mask, auto slots, const auto& steps) {
         const auto kept = [](const auto& memory) {
             auto writable = memory;
-            attention_memory<T> m;
-            m.data = const_cast<T*>(writable.data);              // only read: the forward's results share the call's fields
+            using element = std::remove_const_t<std::remove_pointer_t<decltype(writable.data)>>;
+            attention_memory<element> m;
+            m.data = const_cast<element*>(writable.data);        // only read: the forward's results share the call's fields
             std::copy(writable.batch, writable.batch + 4, m.batch);
             std::copy(writable.row, writable.row + 3, m.row);
             m.key = writable.key;
@@ -83,8 +84,9 @@ void attention_backward_on(const Scores& scores, const Values& values, const Out
 using detail::weight_dropout;
 
 /// out = softmax<Key>(scores) values, and log_sum_exp of the scores over Key: what the backward needs. Both are sized here.
+/// The log-sum-exp of bf16 is float.
 template <axis_type Key, node_type Scores, node_type Values, class T, class... Out, class... Lse>
-void attention_forward(const Scores& scores, const Values& values, tensor<T, Out...>& out, tensor<T, Lse...>& log_sum_exp,
+void attention_forward(const Scores& scores, const Values& values, tensor<T, Out...>& out, tensor<detail::log_sum_exp_of<T>, Lse...>& log_sum_exp,
                        const weight_dropout& drop = {}) {
     detail::attention_forward_on<backend_of<space_of<T>>, Key>(detail::capture(scores), detail::capture(values), out, log_sum_exp, drop);
 }

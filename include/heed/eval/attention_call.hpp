@@ -15,6 +15,9 @@ struct attention_memory {
     index batch[4] = {}, row[3] = {}, key = 0, inner[2] = {0, 1};
 };
 
+/// What a row's log-sum-exp is kept in: gradients subtract it from scores, where the eight bits of a bf16 are too few.
+template <class T> using log_sum_exp_of = std::conditional_t<std::is_same_v<value_of<T>, bf16>, in_space_of<float, T>, T>;
+
 /// Dropout of the weights of attention: of a pair of row and key, a function of seed, step, its problem and itself.
 ///
 /// Which pairs are left is drawn from the blocks {key / 4, row, problem, 0} of Philox, a word for each key, so that a tile
@@ -67,7 +70,8 @@ struct attention_call {
 
     weight_dropout drop;
     attention_memory<const T> q, k, v;
-    attention_memory<T> out, log_sum_exp;
+    attention_memory<T> out;
+    attention_memory<log_sum_exp_of<T>> log_sum_exp;
     // backward only
     attention_memory<const T> d_out;
     attention_memory<T> dq, dk, dv;

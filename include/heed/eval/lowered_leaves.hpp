@@ -246,7 +246,10 @@ struct accumulated {
     static constexpr int reduction_count = 0;
 
     template <int> [[gnu::always_inline]] HEED_HOST_DEVICE void seek(const index*, index) {}
-    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const { return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count); }
+    template <class C> [[gnu::always_inline]] HEED_HOST_DEVICE auto get(const spot& p) const {
+        if constexpr (requires { C::product(p); }) return C::product(p);        // not rounded to T
+        else return C::load(static_cast<const T*>(p.reduced) + p.lane, 1, p.count);
+    }
     static constexpr int walk_count = 0;
     void walks(walk*&) const {}
     void leaves(auto&&) const {}

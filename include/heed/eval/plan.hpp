@@ -139,11 +139,10 @@ template <class Exec, class T, int R, class Items, class Node, class Names>
 void assign_node(Exec& exec, const strided<T, R>& to, Items, const Node& node, const statement<Names>& sizes, auto add) {
     using E = typename Node::element_type;
     constexpr bool same_element = std::is_same_v<held_as<E, T>, T>;
-    constexpr bool floats = std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double>;
     constexpr bool multiplies = Exec::template multiplies<T> && (same_element || std::is_same_v<E, T>);
     if constexpr (is_broadcasting<Node>) return assign_node(exec, to, Items{}, node.x, sizes, add);
     else if constexpr (is_merging<Node>) return assign_merged(exec, to, Items{}, node, sizes, add);
-    else if constexpr (is_attention<Node> && same_element && floats) return assign_attention(exec, to, Items{}, node, sizes, add);
+    else if constexpr (is_attention<Node> && multiplies) return assign_attention(exec, to, Items{}, node, sizes, add);
     else if constexpr (is_hard<Node> && !factors<Node>::value) return assign_node(exec, to, Items{}, sum_of_product(node), sizes, add);
     else if constexpr (is_hard<Node>) {
         if constexpr (multiplies && lists::same<Items, typename contractible_items<Node>::type>) assign_contraction(exec, to, Items{}, node, sizes, add);

@@ -72,8 +72,13 @@ struct meeting {
 struct warp_state {
     meeting meet;
     alignas(16) std::byte values[32][16];
+    alignas(16) std::uint32_t given[2][32][8];          // of one exchange after another in turn: a meeting between them is enough
+    unsigned turn[32] = {};
 };
+/// A copy that has begun: it lands when its thread waits, and what it copies must be there until then.
+struct begun_copy { std::byte* to; const void* from; int bytes; };
 struct block_state {
+    std::vector<std::vector<begun_copy>> copies;        // of each thread
     std::unique_ptr<turns> all;         // of threads that work together
     int alone = 0;                      // else the one that runs
     meeting meet;
@@ -104,7 +109,87 @@ struct block {
         return value;
     }
 
+    template <int N> void exchange_all(float (&values)[N], int bits) const {
+        static_assert(N <= 8);
+        const auto given = give(values);
+        std::memcpy(values, given[thread() % 32 ^ bits], sizeof(values));
+    }
+    std::uint32_t vote(bool holds) const {
+        const std::uint32_t mine[1] = {holds};
+        const auto given = give(mine);
+        std::uint32_t all = 0;
+        for (int i = 0; i < 32; ++i) all |= given[i][0] << i;
+        return all;
+    }
+    static float exp2(float x) { return std::exp2(x); }
+    static std::uint32_t pair(float first, float second) { return heed::bf16(first).bits | std::uint32_t(heed::bf16(second).bits) << 16; }
+    static std::uint32_t rounded(float x) {
+        const std::uint32_t bits = heed::cuda::bits_of(x);
+        return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & ~0x1fffu;
+    }
+    /// The instructions of tensor cores, by the layouts that the manual of PTX gives them.
+    void multiply(heed::bf16, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) const {
+        multiply_by<2>(c, a, b0, b1, [](std::uint32_t bits, int half) { return heed::cuda::float_of(half ? bits & 0xffff0000u : bits << 16); });
+    }
+    void multiply(heed::cuda::tf32, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) const {
+        multiply_by<1>(c, a, b0, b1, [](std::uint32_t bits, int) { return heed::cuda::float_of(bits & ~0x1fffu); });
+    }
+    void load_matrices(std::uint32_t (&to)[4], const std::byte* row) const {
+        const auto given = give_place(row);
+        for (int m = 0; m < 4; ++m) std::memcpy(&to[m], place(given[8 * m + thread() % 32 / 4]) + 4 * (thread() % 4), 4);
+    }
+    void load_transposed(std::uint32_t (&to)[4], const std::byte* row) const {
+        const auto given = give_place(row);
+        const int g = thread() % 32 / 4, t = thread() % 4;
+        for (int m = 0; m < 4; ++m)
+            for (int half = 0; half < 2; ++half) std::memcpy(reinterpret_cast<std::byte*>(&to[m]) + 2 * half, place(given[8 * m + 2 * t + half]) + 2 * g, 2);
+    }
+    void copy_async(std::byte* to, const void* from, int bytes) const {
+        if (reinterpret_cast<std::uintptr_t>(to) % 16 != 0 || reinterpret_cast<std::uintptr_t>(from) % 16 != 0) throw std::logic_error("a copy of 16 bytes lies askew");
+        state.copies[static_cast<std::size_t>(thread())].push_back({to, from, bytes});
+    }
+    void wait_for_copies() const {
+        auto& mine = state.copies[static_cast<std::size_t>(thread())];
+        for (const begun_copy& c : mine) std::memset(c.to, 0, 16), std::memcpy(c.to, c.from, static_cast<std::size_t>(c.bytes));
+        mine.clear();
+    }
+
 private:
+    using gifts = const std::uint32_t (*)[8];
+    /// What each thread of the warp gives, where all can read it until they give for the next time but one.
+    template <class T, std::size_t N> gifts give(const T (&values)[N]) const {
+        static_assert(sizeof(values) <= 32);
+        warp_state& warp = own();
+        const int lane = thread() % 32;
+        auto& room = warp.given[warp.turn[lane]++ % 2];
+        std::memcpy(room[lane], values, sizeof(values));
+        warp_barrier();
+        return room;
+    }
+    gifts give_place(const std::byte* row) const {
+        if (reinterpret_cast<std::uintptr_t>(row) % 16 != 0) throw std::logic_error("a row of a matrix lies askew");
+        const std::byte* const mine[1] = {row};
+        return give(mine);
+    }
+    static const std::byte* place(const std::uint32_t (&given)[8]) {
+        const std::byte* row;
+        std::memcpy(&row, given, sizeof(row));
+        return row;
+    }
+    /// c += a b where a register holds E neighbours along the sum: 8 E of it, in two halves of 4 E.
+    template <int E, class F> void multiply_by(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, F&& element) const {
+        const std::uint32_t mine[6] = {a[0], a[1], a[2], a[3], b0, b1};
+        const auto given = give(mine);
+        const int g = thread() % 32 / 4, t = thread() % 4;
+        for (int i = 0; i < 4; ++i) {
+            const int row_half = i / 2, column = 2 * t + i % 2;
+            float sum = c[i];
+            for (int half = 0; half < 2; ++half)
+                for (int k = 0; k < 4; ++k)
+                    for (int e = 0; e < E; ++e) sum += element(given[4 * g + k][2 * half + row_half], e) * element(given[4 * column + k][4 + half], e);
+            c[i] = sum;
+        }
+    }
     warp_state& own() const { return state.warps[static_cast<std::size_t>(thread() / 32)]; }
 };
 
@@ -148,6 +233,7 @@ struct device {
                 state.warps.assign(Kernel::threads / 32, {});
                 for (auto& w : state.warps) w.meet.members = 32;
                 state.meet.members = Kernel::threads;
+                state.copies.assign(Kernel::threads, {});
                 launch_state launched{&state, [](const void* k, block& b) { (*static_cast<const Kernel*>(k))(b); }, &kernel};
                 current = &launched;
                 state.all = std::make_unique<turns>(Kernel::threads, start_thread);
@@ -157,6 +243,7 @@ struct device {
     }
     static void* take(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{256}); }
     static void give_back(void* p) noexcept { ::operator delete(p, std::align_val_t{256}); }
+    static heed::cuda::precision floats() { return heed::cuda::thread_precision(); }
     static std::string name() { return "a simulated GPU"; }
     static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
     static void fill(void* to, int byte, std::size_t bytes) { std::memset(to, byte, bytes); }

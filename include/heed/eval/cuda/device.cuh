@@ -37,6 +37,7 @@ __global__ void __launch_bounds__(Kernel::threads, blocks_at_once<Kernel>) run(c
 
 /// What backend.hpp asks of a device.
 struct device {
+    static precision floats() { return thread_precision(); }
     static cudaStream_t stream() { return detail::thread_state::here().stream; }
 
     template <class Kernel> static void launch(const Kernel& kernel, index blocks) {

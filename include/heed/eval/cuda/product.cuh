@@ -5,6 +5,7 @@
 #pragma once
 
 #include <heed/error.hpp>
+#include <heed/eval/cuda/precision.hpp>
 #include <heed/eval/cuda/product.hpp>
 #include <heed/eval/cuda/stream.cuh>
 
@@ -22,18 +23,7 @@ inline void check(cublasStatus_t status, const char* call, const std::source_loc
     throw device_error(std::string(call) + ": " + cublasLtGetStatusString(status) + " (" + cublasLtGetStatusName(status) + ", " + place.file_name() + ":" + std::to_string(place.line()) + ")");
 }
 
-/// In what products of floats are multiplied. They are summed in float either way.
-enum class precision {
-    exact,              ///< as floats
-    tf32                ///< rounded to ten bits of mantissa, on tensor cores: several times as fast
-};
-
 namespace detail {
-
-inline precision& thread_precision() {
-    thread_local precision chosen = precision::exact;
-    return chosen;
-}
 
 template <auto Destroy> struct destroyed_by {
     void operator()(auto* p) const { Destroy(p); }
@@ -179,24 +169,12 @@ void choose(product_recipe& recipe, const product<T, Factor>& p, cublasComputeTy
 
 }  // namespace detail
 
-/// Products of this thread's statements are multiplied so while this lives.
-class use_precision {
-public:
-    explicit use_precision(precision chosen) : before_(std::exchange(detail::thread_precision(), chosen)) {}
-    use_precision(const use_precision&) = delete;
-    use_precision& operator=(const use_precision&) = delete;
-    ~use_precision() { detail::thread_precision() = before_; }
-
-private:
-    precision before_;
-};
-
 /// One launch of a product on a stream; false where the library has no kernel for it, and nothing was done.
 template <class T, class Factor>
 bool multiply(const product<T, Factor>& p, cudaStream_t stream) {
     using value = value_of<T>;
     const product_plan& plan = p.plan;
-    const bool is_tf32 = std::is_same_v<value_of<Factor>, float> && detail::thread_precision() == precision::tf32;
+    const bool is_tf32 = std::is_same_v<value_of<Factor>, float> && thread_precision() == precision::tf32;
     // The library does not say how exact its GELU is: exact products do without. Its slope wants a matrix in eights.
     if (p.bend != product_bend::none && std::is_same_v<value, double>) return false;
     if (p.bend != product_bend::none && std::is_same_v<value_of<Factor>, float> && !is_tf32) return false;

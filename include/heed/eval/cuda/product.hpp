@@ -103,7 +103,7 @@ inline bool lay_out(index rows, index row_step, index columns, index column_step
     return false;
 }
 
-namespace products {
+namespace product_plans {
 
 /// The products of one choice of axes; false where some operand does not lie as matrices.
 inline bool plan_of(product_axis m, product_axis n, const product_axis& k, int operands, product_bend bend, product_plan& p) {
@@ -140,7 +140,7 @@ inline void share_out(joined_axes rest, product_plan& p) {
     }
 }
 
-}  // namespace products
+}  // namespace product_plans
 
 /// The products of a contraction; not possible where its strides or its finish do not allow it. Of several choices the one of
 /// the fewest launches, then of the fewest matrices.
@@ -167,7 +167,7 @@ inline void share_out(joined_axes rest, product_plan& p) {
                     product_plan p;
                     p.swapped = swapped;
                     const product_axis row = rows.at(r), column = columns.at(c);
-                    if (!products::plan_of(swapped ? column : row, swapped ? row : column, depth.at(d), operands, bend, p)) continue;
+                    if (!product_plans::plan_of(swapped ? column : row, swapped ? row : column, depth.at(d), operands, bend, p)) continue;
                     p.possible = true;
                     joined_axes rest = batch;
                     const auto others = [&](const joined_axes& from, int but) {
@@ -175,7 +175,7 @@ inline void share_out(joined_axes rest, product_plan& p) {
                             if (i != but) rest.push(from.axis[i]);
                     };
                     others(rows, r), others(columns, c), others(depth, d);
-                    products::share_out(rest, p);
+                    product_plans::share_out(rest, p);
                     const bool sums_once = operands == 0 || std::none_of(p.loop, p.loop + p.loop_count, [](const product_axis& x) { return x.summed; });
                     if (!p.possible || !sums_once || p.launches() > product_plan::most_launches) continue;
                     if (!best.possible || p.launches() < best.launches() || (p.launches() == best.launches() && p.batches < best.batches)) best = p;

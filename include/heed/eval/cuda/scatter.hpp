@@ -7,7 +7,9 @@
 
 #include <heed/eval/cuda/ids.hpp>
 #include <heed/eval/cuda/lanes.hpp>
+#include <heed/eval/cuda/launch.hpp>
 #include <heed/eval/cuda/places.hpp>
+#include <heed/eval/cuda/sort.hpp>
 #include <heed/eval/scatter.hpp>
 
 namespace heed::inline HEED_TARGET::cuda {
@@ -129,5 +131,24 @@ struct add_parts : sorted_rows<Shape, Source, T> {
         this->add(row, sum, c);
     }
 };
+
+template <class Device, class Shape, class Source, class Ids, class T>
+void scatter_add(heed::detail::scatter_call<Shape, Source, Ids, T> call) {
+    using rows_type = sorted_rows<Shape, Source, T>;
+    const index count = call.places(), columns = lowered::count_places(call.l, call.l.outer, call.l.slots);
+    if (count == 0 || columns == 0) return;
+    if (count > most_places) throw_too_large(count);
+    typename Device::temporaries memory;
+    auto* const id = memory.template temporary<std::int32_t>(count);
+    auto* const place = memory.template temporary<std::int32_t>(count);
+    move_bounds<Device>(call.ids);
+    move_bounds<Device>(call.l);
+    Device::launch_each(number_ids<Shape, Ids>{call.l, call.ids, count, call.limit, call.axis.data(), call.axis.size(), Device::note(), id, place}, count);
+    sort<Device>(id, place, count, call.limit);
+    rows_type rows{call.l, call.source, call.target, count, columns, call.limit, call.step, id, place, nullptr};
+    rows.parts = memory.template temporary<typename rows_type::F>(2 * rows.chunks() * columns);
+    Device::launch_each(add_chunks<Shape, Source, T>{rows}, rows.chunks() * columns);
+    if (rows.chunks() > 1) Device::launch_each(add_parts<Shape, Source, T>{rows}, rows.chunks() * columns);
+}
 
 }  // namespace heed::inline HEED_TARGET::cuda

@@ -2,7 +2,12 @@
 #pragma once
 
 #include <heed/eval/cuda/lanes.hpp>
+#include <heed/eval/cuda/launch.hpp>
 #include <heed/eval/update_call.hpp>
+
+#include <algorithm>
+#include <span>
+#include <vector>
 
 namespace heed::inline HEED_TARGET::cuda {
 
@@ -86,6 +91,48 @@ struct square_pieces {
         if (block.thread() > 0) return;
         for (int w = 1; w < threads / warp; ++w) sum += of_warps[w];
         sums[block.number()] = sum;
+    }
+};
+
+/// How many launches they take: as many arrays at once as travel inside one.
+template <class Device>
+struct update_launch {
+    template <class T, int Moments, class Rule>
+    static void update(std::span<const update_call<T, Moments, Rule>> calls, value_of<T> scale) {
+        using kernel = update_parameters<T, Moments, Rule>;
+        in_batches(calls, [&](auto some) {
+            kernel k{};
+            k.scale = scale;
+            for (const auto& call : some) {
+                const index blocks = parts_of(kernel::numbers_of(call), kernel::at_once);
+                if (blocks > 0) k.call[k.blocks.count] = call, k.blocks.add(blocks);
+            }
+            if (k.blocks.count > 0) Device::launch(k, k.blocks.first[k.blocks.count]);
+        });
+    }
+    template <class T>
+    static void sums_of_squares(std::span<const gradient_numbers<T>> gradients, double* sums) {
+        using kernel = square_pieces<T>;
+        in_batches(gradients, [&](auto some) {
+            kernel k{};
+            for (const auto& g : some) k.of[k.blocks.count] = g, k.blocks.add(std::max<index>(1, parts_of(g.count, kernel::at_once)));
+            const index blocks = k.blocks.first[k.blocks.count];
+            typename Device::temporaries memory;
+            k.sums = memory.template temporary<double>(blocks);
+            Device::launch(k, blocks);
+            std::vector<double> pieces(static_cast<std::size_t>(blocks));
+            Device::to_host(pieces.data(), k.sums, sizeof(double) * pieces.size());
+            for (int i = 0; i < k.blocks.count; ++i, ++sums) {
+                *sums = 0;
+                for (index b = k.blocks.first[i]; b < k.blocks.first[i + 1]; ++b) *sums += pieces[static_cast<std::size_t>(b)];
+            }
+        });
+    }
+
+private:
+    /// f(some) for as many at a time as one launch takes.
+    template <class X> static void in_batches(std::span<const X> all, auto&& f) {
+        for (; !all.empty(); all = all.subspan(std::min<std::size_t>(all.size(), updates_at_once))) f(all.first(std::min<std::size_t>(all.size(), updates_at_once)));
     }
 };
 

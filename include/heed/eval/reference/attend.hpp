@@ -94,7 +94,7 @@ void attend(const attention_call<T>& call, const Tree& tree, const Mask& mask) {
                 }
                 scores.place(call.out, problem, row, 0)[a * call.out.inner[0] + b * call.out.inner[1]] = static_cast<T>(sum);
             }
-        if (call.log_sum_exp.data) *scores.place(call.log_sum_exp, problem, row, 0) = static_cast<T>(total > 0 || total != total ? std::log(total) + top : double(negative_infinity()));
+        if (call.log_sum_exp.data) *scores.place(call.log_sum_exp, problem, row, 0) = static_cast<detail::log_sum_exp_of<T>>(total > 0 || total != total ? std::log(total) + top : double(negative_infinity()));
     });
 }
 
