@@ -1,6 +1,7 @@
 /// `feed demo`: both models are tuned, trained, compared and timed; tables, metrics.json, report.html and the models stay.
 #pragma once
 
+#include <feed/device_budget.hpp>
 #include <feed/evaluate.hpp>
 #include <feed/generated.hpp>
 #include <feed/hold_out.hpp>
@@ -41,13 +42,21 @@ struct demo_options {
     std::size_t tokens = 4096;                      ///< in a batch
     double word_dropout = 0, dropout = 0;           ///< of the words of both models, of the classifier's encoder
     bool resume = false, skip_bad = false;
+    device where = device::cpu;
 
     static constexpr std::size_t usual_train = 60'000, usual_test = 20'000;
 
     /// What a run that goes on must have in common with the one that stopped.
     std::string identity() const {
         return fmt::format("data {} validation {} seed {} train {} test {} rate {} passes {} vocabulary {} tokens {} dropped {} and {} skip bad {}", data.string(), validation.string(), seed, train,
-                           test, rate ? fmt::format("{}", *rate) : "chosen", passes ? fmt::format("{}", *passes) : "chosen", vocabulary, tokens, word_dropout, dropout, skip_bad);
+                           test, rate ? fmt::format("{}", *rate) : "chosen", passes ? fmt::format("{}", *passes) : "chosen", vocabulary, tokens, word_dropout, dropout, skip_bad) +
+               (where == device::cuda ? " device cuda" : "");
+    }
+
+    model_shape shape(const reading_rules& rules) const {
+        model_shape s = rules.shape(seed);
+        s.where = where;
+        return s;
     }
 };
 
@@ -159,7 +168,7 @@ inline void settle(training_plan& plan, model_kind kind, const demo_options& o, 
     auto space = usual_space(kind, o.data.empty());
     if (o.rate) space.rates = {*o.rate};
     if (o.passes) space.passes = {*o.passes};
-    choose(plan, kind, data.rules.shape(o.seed), data.train.older, data.rules.fields, data.train.held_out, space, tried);
+    choose(plan, kind, o.shape(data.rules), data.train.older, data.rules.fields, data.train.held_out, space, tried);
     std::vector<std::string> names, outcomes;
     for (const auto& [name, outcome] : tried) names.push_back(name), outcomes.push_back(outcome);
     heed::files::settings chosen;
@@ -172,7 +181,7 @@ inline void settle(training_plan& plan, model_kind kind, const demo_options& o, 
 
 /// Tunes and trains one model, and leaves its file in the folder.
 inline std::unique_ptr<learner> make_model(model_kind kind, const demo_options& o, const demo_data& data, model_results& result) {
-    auto model = make_learner(kind, data.rules.shape(o.seed));
+    auto model = make_learner(kind, o.shape(data.rules));
     result.name = name_of(kind);
     result.parameters = model->parameters();
     training_plan plan{.name = result.name, .order = {.seed = o.seed, .tokens = o.tokens, .word_dropout = o.word_dropout}, .dropout = o.dropout,
@@ -200,7 +209,7 @@ inline void demo(const demo_options& o, std::ostream& out) {
 
     results r;
     r.data = data.description;
-    r.machine = machine();
+    r.machine = machine(o.where);
     r.run = {{"seed", std::to_string(o.seed)}, {"vocabulary", wording::count(static_cast<double>(data.rules.vocabulary))}, {"tokens of a post at most", std::to_string(most_tokens)},
              {"tokens in a batch", wording::count(o.tokens)}, {"words left out in training", wording::percent(o.word_dropout)},
              {"dropout of the encoder", wording::percent(o.dropout)},
@@ -214,6 +223,7 @@ inline void demo(const demo_options& o, std::ostream& out) {
     std::cerr << "timing both\n";
     measure_latency(r.baseline, *baseline, data.test, data.rules.fields);
     measure_latency(r.classifier, *classifier, data.test, data.rules.fields);
+    r.on_gpu = o.where == device::cuda ? measured_budget(*classifier, o.shape(data.rules), r.budget_milliseconds, r.machine) : computed_budget(r.budget_milliseconds);
     r.scaling = measure_scaling();
     r.map = map_of(*classifier, data.test, data.rules.fields, [&](int token) { return data.rules.word(token); });
 

@@ -46,21 +46,22 @@ public:
     virtual std::vector<float> attention_weights(const batch& one) = 0;
 };
 
-/// What fixes the parameters of a model: their number, and where they start.
+/// Where a model computes.
+enum class device { cpu, cuda };
+
+/// What a model is made from: the number of its parameters and where they start, and where it is to compute.
 struct model_shape {
     int vocabulary = 0;
     std::vector<int> levels;            // of each field
     std::uint64_t seed = 0;
+    device where = device::cpu;
 };
 
 enum class model_kind { baseline, classifier };
 inline const char* name_of(model_kind kind) { return kind == model_kind::baseline ? "baseline" : "classifier"; }
 
-/// Where a model computes.
-enum class device { cpu, cuda };
-
 /// device_error where no GPU is there, or the program was built without CUDA.
-std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape, device where = device::cpu);
+std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape);
 std::unique_ptr<learner> make_cuda_learner(model_kind kind, const model_shape& shape);      // of learners.cu
 
 /// The heads of the classifier's attention.
@@ -76,7 +77,8 @@ attention_run time_attention(int tokens, double seconds);
 /// Threads of everything that follows; 0 leaves them as OpenMP has them.
 void use_threads(int count);
 
-/// Processor, instruction set and threads, in a line.
-std::string machine();
+/// Processor, instruction set and threads, or the GPU, in a line.
+std::string machine(device where = device::cpu);
+std::string cuda_machine();         // of learners.cu
 
 }  // namespace feed

@@ -22,8 +22,8 @@ namespace feed {
 
 using namespace heed;
 
-std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape, device where) {
-    if (where == device::cpu) return make_learner_of<float>(kind, shape);
+std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape) {
+    if (shape.where == device::cpu) return make_learner_of<float>(kind, shape);
 #if defined(FEED_CUDA)
     return make_cuda_learner(kind, shape);
 #else
@@ -80,7 +80,10 @@ void use_threads([[maybe_unused]] int count) {
 #endif
 }
 
-std::string machine() {
+std::string machine([[maybe_unused]] device where) {
+#if defined(FEED_CUDA)
+    if (where == device::cuda) return cuda_machine();
+#endif
     int threads = 1;
 #if defined(_OPENMP)
     threads = omp_get_max_threads();

@@ -5,4 +5,6 @@ namespace feed {
 
 std::unique_ptr<learner> make_cuda_learner(model_kind kind, const model_shape& shape) { return make_learner_of<heed::cuda::on<float>>(kind, shape); }
 
+std::string cuda_machine() { return heed::cuda::device::name(); }
+
 }  // namespace feed

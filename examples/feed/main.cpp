@@ -15,6 +15,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <string>
 
 namespace {
@@ -59,17 +60,21 @@ int run(int argc, char** argv) {
     auto* given_word_dropout = demo->add_option("--word-dropout", o.word_dropout, "Share of a post's words left out in training (real posts: 0.3, generated: 0)")->check(CLI::Range(0.0, 0.9));
     auto* given_dropout = demo->add_option("--dropout", o.dropout, "Of the Transformer's encoder in training (real posts: 0.1, generated: 0)")->check(CLI::Range(0.0, 0.9));
     demo->add_option("--threads", threads, "Threads to compute with (0: as many as OpenMP takes); results do not depend on it");
+    const std::map<std::string, feed::device> devices{{"cpu", feed::device::cpu}, {"cuda", feed::device::cuda}};
+    demo->add_option("--device", o.where, "Where both models compute: cpu, or cuda")->transform(CLI::CheckedTransformer(devices, CLI::ignore_case));
     demo->add_flag("--resume", o.resume, "Go on where a run with the same options was stopped");
     demo->add_flag("--skip-bad", o.skip_bad, "Count bad lines and go on");
 
     std::filesystem::path folder;
     std::string posts = "-";
     bool skip_bad = false, use_baseline = false, in_bf16 = false;
+    feed::device score_where = feed::device::cpu;
     auto* score = app.add_subcommand("score", "Read posts from standard input, write one probability a line");
     score->add_option("--model", folder, "Folder that a demo has left")->required();
     score->add_option("--posts", posts, "A file in place of standard input");
     score->add_flag("--baseline", use_baseline, "Score by the baseline in place of the classifier");
     score->add_flag("--bf16", in_bf16, "Multiply with weights in bfloat16, where the machine is faster at that");
+    score->add_option("--device", score_where, "Where the model computes: cpu, or cuda")->transform(CLI::CheckedTransformer(devices, CLI::ignore_case));
     score->add_flag("--skip-bad", skip_bad, "Count bad lines and go on; they get no line of output");
     score->add_option("--threads", threads, "Threads to compute with");
 
@@ -83,7 +88,7 @@ int run(int argc, char** argv) {
     feed::catch_interrupts();
     if (*score) {
         const auto rules = feed::reading_rules::load(folder);
-        const auto model = feed::load_model(folder, use_baseline ? feed::model_kind::baseline : feed::model_kind::classifier, rules);
+        const auto model = feed::load_model(folder, use_baseline ? feed::model_kind::baseline : feed::model_kind::classifier, rules, score_where);
         if (in_bf16) model->compute_in_bf16();
         const auto skipped = feed::score(*model, rules, heed::files::byte_source(posts), skip_bad, std::cout);
         if (skipped.total() > 0) std::cerr << skipped.summary() << "\n";

@@ -121,6 +121,10 @@ inline json metrics_json(const results& r) {
         j["gain_by_length"].push_back(detail::of(row.auc));
         j["gain_by_length"].back()["tokens"] = detail::of(row.bucket);
     }
+    if (!r.on_gpu.rows.empty()) {
+        j["one_gpu"] = {{"source", r.on_gpu.source}, {"measured", r.on_gpu.measured}, {"batches", json::array()}};
+        for (const auto& row : r.on_gpu.rows) j["one_gpu"]["batches"].push_back({{"tokens", row.tokens}, {"batch", row.batch}, {"ms", detail::number(row.milliseconds)}});
+    }
     if (r.truth) {
         j["oracle"] = detail::with_curves(r.truth->oracle);
         j["additive_oracle"] = detail::with_curves(r.truth->additive);

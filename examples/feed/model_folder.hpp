@@ -63,8 +63,10 @@ struct reading_rules {
 };
 
 /// Makes a model from its file. file_error where the folder is not whole.
-inline std::unique_ptr<learner> load_model(const std::filesystem::path& folder, model_kind kind, const reading_rules& rules) {
-    auto model = make_learner(kind, rules.shape());
+inline std::unique_ptr<learner> load_model(const std::filesystem::path& folder, model_kind kind, const reading_rules& rules, device where = device::cpu) {
+    model_shape shape = rules.shape();
+    shape.where = where;
+    auto model = make_learner(kind, shape);
     model->load_model(model_file(folder, kind));
     return model;
 }

@@ -65,6 +65,7 @@ inline std::string page(const results& r) {
     text += "<h2>Learning</h2>\n" + detail::side_by_side({charts::learning_loss(r), charts::learning_auc(r)});
     text += "<h2>Latency</h2>\n" + detail::side_by_side({charts::latency_by_batch(r), charts::latency_by_length(r)});
     text += detail::tables({latency_table(r), length_latency_table(r)});
+    if (!r.on_gpu.rows.empty()) text += detail::tables({budget_table(r)});
     text += "<h2>How attention scales</h2>\n" + detail::side_by_side({charts::scaling_time(r), charts::scaling_memory(r)}) + detail::tables({scaling_table(r)});
     text += "<p class=\"note\">Exponents are fitted by least squares of the logarithms over the upper half of the lengths, where fixed costs have worn off.</p>\n";
     text += "<h2>What attention reads in one post</h2>\n" + (r.map ? attention_figure(*r.map) : std::string("<p class=\"none\">Not measured in this run.</p>\n"));

@@ -40,7 +40,7 @@ inline std::string wrapped(std::string_view text, std::size_t width) {
 
 inline void print_tables(std::ostream& out, const results& r) {
     out << r.data << "\n" << r.machine << "\n";
-    for (const table& t : {models_table(r), quality_table(r), gain_table(r), length_table(r), latency_table(r), length_latency_table(r), scaling_table(r)})
+    for (const table& t : {models_table(r), quality_table(r), gain_table(r), length_table(r), latency_table(r), length_latency_table(r), budget_table(r), scaling_table(r)})
         if (t.rows.size() > 1) print(out, t);
     const advice a = recommendation(r);
     out << "\n" << a.headline << "\n" << detail::wrapped(a.paragraph, 100) << "\n";

@@ -99,6 +99,18 @@ struct attention_scaling {
     std::vector<attention_cost> costs;           // by rising T
 };
 
+/// The largest batch of posts of a length that one GPU scores within the budget; 0 where not one post.
+struct budget_row {
+    int tokens = 0;
+    std::size_t batch = 0;
+    double milliseconds = not_measured;          // of that batch
+};
+struct device_budget {
+    std::string source;                          // a line: measured on what, or computed from what
+    bool measured = false;
+    std::vector<budget_row> rows;
+};
+
 /// Who reads whom in one example: weights[(head * T + reader) * T + read], each row sums to one.
 struct attention_map {
     std::string title;                           // which layer, which post
@@ -118,6 +130,7 @@ struct results {
     double budget_milliseconds = 20;             // for the 95th percentile of a batch
     double worthwhile_gain = 0.002;              // the least difference in AUC that is worth a dearer model
     attention_scaling scaling;
+    device_budget on_gpu;
     std::optional<attention_map> map;
 };
 

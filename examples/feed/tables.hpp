@@ -114,6 +114,14 @@ inline table scaling_table(const results& r) {
     return t;
 }
 
+/// What one GPU scores within the budget, measured or computed.
+inline table budget_table(const results& r) {
+    table t{fmt::format("One GPU within {:g} ms: {}", r.budget_milliseconds, r.on_gpu.source), {{"tokens a post", "posts in a batch at most", "that takes, ms"}}};
+    for (const auto& row : r.on_gpu.rows)
+        t.rows.push_back({std::to_string(row.tokens), row.batch > 0 ? wording::count(static_cast<double>(row.batch)) : "none", wording::three_digits(row.milliseconds)});
+    return t;
+}
+
 inline table settings_table(const results& r) {
     table t{"Settings", {{"setting", "value"}}, {0, 1}};
     for (const auto& [name, value] : r.run) t.rows.push_back({name, value});
