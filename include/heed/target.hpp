@@ -29,11 +29,14 @@
 #define HEED_TEXT_(a) #a
 #define HEED_TEXT(a) HEED_TEXT_(a)
 
-/// Before what kernels for a GPU share with the host: element functions, index logic.
+/// Before what kernels for a GPU share with the host: element functions, index logic. Of these, a template that calls what it is
+/// given serves functions of either side.
 #if defined(__CUDACC__)
 #define HEED_HOST_DEVICE __host__ __device__
+#define HEED_CALLS_EITHER _Pragma("nv_exec_check_disable")
 #else
 #define HEED_HOST_DEVICE
+#define HEED_CALLS_EITHER
 #endif
 
 #if defined(__CUDACC__)

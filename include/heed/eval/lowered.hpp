@@ -29,7 +29,7 @@ struct unary {
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
-    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
+    HEED_CALLS_EITHER [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <kind K, class X>
@@ -45,7 +45,7 @@ struct converted {
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
-    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
+    HEED_CALLS_EITHER [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
 };
 
 /// A number in [0, 1) for each place: the draw of that number of the random_stream with this key.
@@ -65,7 +65,7 @@ struct uniform {
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f); }
-    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
+    HEED_CALLS_EITHER [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f); }
 };
 
 template <class Op, kind K, class L, class R>
@@ -92,7 +92,7 @@ struct binary {
     void walks(walk*& out) const { left.walks(out), right.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { left.leaves(f), right.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { left.reductions(f), right.reductions(f); }
-    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
+    HEED_CALLS_EITHER [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { left.reductions(f), right.reductions(f); }
 };
 
 template <kind K, class M, class L, class R>
@@ -116,7 +116,7 @@ struct choice {
     void walks(walk*& out) const { condition.walks(out), yes.walks(out), no.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { condition.leaves(f), yes.leaves(f), no.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { condition.reductions(f), yes.reductions(f), no.reductions(f); }
-    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
+    HEED_CALLS_EITHER [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { condition.reductions(f), yes.reductions(f), no.reductions(f); }
 };
 
 /// The K-th reduction of a row program: computed before it is asked for, once a row.
@@ -135,7 +135,7 @@ struct reduction {
     void walks(walk*& out) const { x.walks(out); }
     [[gnu::always_inline]] void leaves(auto&& f) const { x.leaves(f); }
     [[gnu::always_inline]] void reductions(auto&& f) const { x.reductions(f), f(*this); }
-    [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f), f(*this); }
+    HEED_CALLS_EITHER [[gnu::always_inline]] HEED_HOST_DEVICE void reductions(auto&& f) { x.reductions(f), f(*this); }
 };
 
 /// What reduction K sums, as the first factor of a row's result: a backend may keep it where the result will stand.

@@ -1,0 +1,152 @@
+// What the GPU of this machine reaches, and how much of that heed's kernels do: medians of repeated runs, by events on the stream.
+#include <heed/cuda.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+using namespace heed;
+
+namespace {
+
+struct batch : axis<> {};
+struct token : axis<> {};
+struct key   : axis<> {};
+struct model : axis<256> {};
+struct inner : axis<1024> {};
+struct head  : axis<8> {};
+struct depth : axis<32> {};
+
+class event {
+public:
+    event() { HEED_CUDA(cudaEventCreate(&handle_)); }
+    event(const event&) = delete;
+    event& operator=(const event&) = delete;
+    ~event() { cudaEventDestroy(handle_); }
+    void record() { HEED_CUDA(cudaEventRecord(handle_, cuda::device::stream())); }
+    double seconds_since(const event& start) {
+        float milliseconds = 0;
+        HEED_CUDA(cudaEventSynchronize(handle_));
+        HEED_CUDA(cudaEventElapsedTime(&milliseconds, start.handle_, handle_));
+        return 1e-3 * static_cast<double>(milliseconds);
+    }
+
+private:
+    cudaEvent_t handle_;
+};
+
+/// The median of 21 runs of f, each of so many calls that it takes a millisecond or more; after one that is not counted.
+template <class F> double median_seconds(F&& f) {
+    event start, end;
+    const auto run = [&](int calls) {
+        start.record();
+        for (int i = 0; i < calls; ++i) f();
+        end.record();
+        return end.seconds_since(start) / calls;
+    };
+    f();
+    const int calls = std::clamp(static_cast<int>(1e-3 / run(1)), 1, 1000);
+    std::vector<double> times;
+    for (int i = 0; i < 21; ++i) times.push_back(run(calls));
+    std::nth_element(times.begin(), times.begin() + 10, times.end());
+    return times[10];
+}
+
+void bandwidth_row(const char* name, double bytes, double seconds, double bound) {
+    std::printf("%-58s %10.1f us %8.2f TB/s   %5.1f %% of the copy\n", name, 1e6 * seconds, 1e-12 * bytes / seconds, 100 * bytes / seconds / bound);
+}
+void compute_row(const char* name, double flops, double seconds, double bound) {
+    std::printf("%-58s %10.1f us %8.1f TF/s   %5.1f %% of the product\n", name, 1e6 * seconds, 1e-12 * flops / seconds, 100 * flops / seconds / bound);
+}
+
+/// Bytes a second of a copy from device to device, read and written.
+double copy_rate() {
+    const std::size_t bytes = std::size_t{1} << 29;
+    void* const from = cuda::device::take(bytes);
+    void* const to = cuda::device::take(bytes);
+    const double seconds = median_seconds([&] { HEED_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda::device::stream())); });
+    cuda::device::give_back(from), cuda::device::give_back(to);
+    std::printf("%-58s %10.1f us %8.2f TB/s\n", "cudaMemcpyAsync, 512 MiB", 1e6 * seconds, 2e-12 * static_cast<double>(bytes) / seconds);
+    return 2 * static_cast<double>(bytes) / seconds;
+}
+
+/// Operations a second of a large square product: the best of what cuBLASLt proposes.
+template <class T> double product_rate(const char* name, cuda::precision how) {
+    struct row : axis<4096> {};
+    struct column : axis<4096> {};
+    struct summed : axis<4096> {};
+    cuda::tensor<T, row, summed> x;
+    cuda::tensor<T, summed, column> y;
+    cuda::tensor<T, row, column> z;
+    x = as<T>(sigmoid(0.001 * position<row>() - 0.002 * position<summed>()));
+    y = as<T>(sigmoid(0.003 * position<column>() - 0.002 * position<summed>()));
+    const cuda::use_precision use(how);
+    const double flops = 2.0 * 4096 * 4096 * 4096, seconds = median_seconds([&] { z = dot<summed>(x, y); });
+    std::printf("%-58s %10.1f us %8.1f TF/s\n", name, 1e6 * seconds, 1e-12 * flops / seconds);
+    return flops / seconds;
+}
+
+}  // namespace
+
+int main() try {
+    cudaDeviceProp device;
+    cuda::require_device();
+    HEED_CUDA(cudaGetDeviceProperties(&device, 0));
+    std::printf("%s, %d multiprocessors\n\nBounds\n", device.name, device.multiProcessorCount);
+    const double copy = copy_rate();
+    product_rate<float>("cuBLASLt, 4096 cubed, float", cuda::precision::exact);
+    const double tf32 = product_rate<float>("cuBLASLt, 4096 cubed, TF32", cuda::precision::tf32);
+    const double half = product_rate<bf16>("cuBLASLt, 4096 cubed, bf16", cuda::precision::exact);
+
+    const batch batches{256};
+    const token tokens{256};
+    const double rows = 256.0 * 256, elements = rows * 256;
+    std::printf("\nheed: batch 256, token 256, model 256\n");
+    {
+        cuda::tensor<float, batch, token, model> x(batches, tokens), y(batches, tokens), z(batches, tokens);
+        cuda::tensor<float, model> weight, bias;
+        x = sigmoid(0.01 * position<model>() - 0.02 * position<token>()) + 0 * broadcast<batch>(0.0f) * position<batch>();
+        y = x;
+        weight = broadcast<model>(1.0f), bias = broadcast<model>(0.5f);
+        bandwidth_row("z = x + y, float", 12 * elements, median_seconds([&] { z = x + y; }), copy);
+        bandwidth_row("z = gelu(x), float", 8 * elements, median_seconds([&] { z = gelu(x); }), copy);
+        const auto centred = x - mean<model>(x);
+        bandwidth_row("LayerNorm, float", 8 * elements, median_seconds([&] { z = weight * centred * rsqrt(mean<model>(centred * centred) + 1e-5) + bias; }), copy);
+        bandwidth_row("softmax of rows, float", 8 * elements, median_seconds([&] { z = softmax<model>(x); }), copy);
+        bandwidth_row("gradient of a bias: sum<batch, token>, float", 4 * elements, median_seconds([&] { bias = sum<batch, token>(x); }), copy);
+    }
+    {
+        cuda::tensor<bf16, batch, token, model> x(batches, tokens), z(batches, tokens);
+        cuda::tensor<bf16, batch, token, inner> h(batches, tokens);
+        cuda::tensor<bf16, model, inner> w;
+        cuda::tensor<bf16, inner> bias;
+        x = as<bf16>(broadcast<batch, token, model>(0.5f)), w = as<bf16>(broadcast<model, inner>(0.25f)), bias = as<bf16>(broadcast<inner>(0.125f)), h = as<bf16>(broadcast<batch, token, inner>(0.5f));
+        const double flops = 2 * rows * 256 * 1024;
+        compute_row("h = x w, bf16", flops, median_seconds([&] { h = dot<model>(x, w); }), half);
+        compute_row("h = x w + bias, bf16", flops, median_seconds([&] { h = dot<model>(x, w) + bias; }), half);
+        compute_row("h = gelu_tanh(x w + bias), bf16", flops, median_seconds([&] { h = gelu_tanh(dot<model>(x, w) + bias); }), half);
+        compute_row("h = gelu(x w + bias), bf16", flops, median_seconds([&] { h = gelu(dot<model>(x, w) + bias); }), half);
+        compute_row("z = x + h w, bf16", flops, median_seconds([&] { z = x + dot<inner>(h, w); }), half);
+        compute_row("w = x h, the gradient of a weight, bf16", flops, median_seconds([&] { w = dot<batch, token>(x, h); }), half);
+    }
+    {
+        cuda::tensor<float, batch, token, model> x(batches, tokens);
+        cuda::tensor<float, batch, token, inner> h(batches, tokens);
+        cuda::tensor<float, model, inner> w;
+        x = broadcast<batch, token, model>(0.5f), w = broadcast<model, inner>(0.25f);
+        const cuda::use_precision use(cuda::precision::tf32);
+        compute_row("h = x w, TF32", 2 * rows * 256 * 1024, median_seconds([&] { h = dot<model>(x, w); }), tf32);
+    }
+    {
+        cuda::tensor<bf16, batch, token, head, depth> q(batches, tokens), o(batches, tokens);
+        cuda::tensor<bf16, batch, key, head, depth> k(batches, key{256}), v(batches, key{256});
+        q = as<bf16>(broadcast<batch, token, head, depth>(0.5f)), k = as<bf16>(broadcast<batch, key, head, depth>(0.25f)), v = as<bf16>(broadcast<batch, key, head, depth>(1.0f));
+        const auto scores = dot<depth>(q, k) / 5.65685f;
+        const double flops = 4.0 * 256 * 8 * 256 * 256 * 32;
+        compute_row("attention, bf16, 8 heads of 32", flops, median_seconds([&] { o = dot<key>(softmax<key>(scores), v); }), half);
+    }
+    return 0;
+} catch (const device_error& found) {
+    std::printf("%s\n", found.what());
+    return 77;
+}
