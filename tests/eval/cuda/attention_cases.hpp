@@ -137,17 +137,16 @@ inline void check_close(const results& got, const results& right, double toleran
     CHECK(worst(got.dv, right.dv) <= tolerance);
 }
 
-/// Every kernel on tiles against one thread an output in double.
-template <class Scores>
+/// Every kernel on tiles against one thread an output in double; `all` of them, or those that multiply as floats by default.
+template <bool All = true, class Scores>
 void check(const values& x, Scores&& scores, const weight_dropout& drop = {}) {
     INFO(x.n);
     const results right = compute<exact>(operands<double>(x), scores, drop, true);
     check_close(compute<exact>(operands<float>(x), scores, drop, true), right, 1e-5);
     check_close(compute<exact>(operands<bf16>(x), scores, drop, true), right, 2e-2);
-    check_close(compute<by_tensor_cores>(operands<float>(x), scores, drop, true), right, 2e-3);
+    if constexpr (All) check_close(compute<by_tensor_cores>(operands<float>(x), scores, drop, true), right, 2e-3);
 }
 
-/// Whether kernels on tiles were what ran: of the elements of a tile some are copied.
-inline const sizes all_sizes[] = {{1, 1, 1, 1, 5, 5}, {2, 17, 1, 1, 32, 32}, {1, 65, 65, 1, 40, 64}, {3, 1, 65, 2, 64, 17}, {1, 70, 131, 2, 128, 100}};
+inline const sizes all_sizes[] = {{1, 1, 1, 1, 5, 5}, {2, 17, 1, 1, 32, 32}, {1, 65, 65, 1, 40, 64}, {3, 1, 65, 2, 64, 17}, {1, 40, 131, 2, 65, 100}};
 
 }  // namespace attention_cases
