@@ -8,10 +8,9 @@ namespace {
 struct token : axis<> {};
 struct other : axis<> {};
 using texts = ragged<batch, token>;
-using keys_of_texts = ragged<batch, other>;
 
 template <class T> double worst_of_ragged() {
-    const int lengths[] = {3, 0, 70, 1, 33};
+    const texts lengths{3, 0, 70, 1, 33};
     tensor<float, texts, head, depth> q(lengths, depth{24}), k(lengths, depth{24}), v(lengths, depth{24});
     int salt = 0;
     for (auto* t : {&q, &k, &v}) {
