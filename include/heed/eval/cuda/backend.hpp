@@ -8,9 +8,7 @@
 ///     multiply(call)                   a contraction by the device's library; false where that has none for it
 #pragma once
 
-#include <heed/eval/cuda/attention.hpp>
-#include <heed/eval/cuda/attention_backward.hpp>
-#include <heed/eval/cuda/attention_elements.hpp>
+#include <heed/eval/cuda/attention_launch.hpp>
 #include <heed/eval/cuda/contract.hpp>
 #include <heed/eval/cuda/elementwise.hpp>
 #include <heed/eval/cuda/ids.hpp>
@@ -60,6 +58,7 @@ struct backend {
     static constexpr bool finishes_tiles = false;
     /// Attention of bf16 is computed from bf16, and summed in float.
     static constexpr bool attends_bf16 = true;
+    static constexpr int padded_depth(index depth) { return cuda::padded_depth(depth); }
     template <class T> struct packs {
         template <class> static void pack(const auto&, int) {}
         static void clear() {}
@@ -96,56 +95,17 @@ struct backend {
 
     template <class Slots, class T, class Tree, class Mask>
     static void attend(attention_call<T> call, Tree tree, Mask mask) {
-        using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
-        const index rows = most_rows(call);
+        const index rows = most_rows(call), keys = most_keys(call);
         prepare(call, tree, mask);
-        if constexpr (!std::is_same_v<value_of<T>, double>)
-            if (lies_in_tiles(call)) return attend_on_tiles<Slots>(call, scores::of(tree), mask, rows);
-        launch(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.value[0] * call.value[1]);
+        attention_launch<Device, Floats, Slots, T, Tree, Mask>{call, tree, mask, rows, keys}.forward();
     }
     template <class Slots, class T, class Tree, class Mask>
     static void attend_backward(attention_call<T> call, Tree tree, Mask mask) {
-        using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
-        const index rows = most_rows(call), keys = most_keys(call), values = call.value[0] * call.value[1];
+        const index rows = most_rows(call), keys = most_keys(call);
         prepare(call, tree, mask);
-        if constexpr (!std::is_same_v<value_of<T>, double>)
-            if (lies_in_tiles(call)) return attend_backward_on_tiles<Slots>(call, scores::of(tree), mask, rows, keys);
-        launch(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.depth);
-        launch(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * call.depth);
-        launch(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * values);
-    }
-
-    /// Attention by the kernels on tiles.
-    template <class Slots, class T, class Tree, class Mask>
-    static void attend_on_tiles(const attention_call<T>& call, const Tree& tree, const Mask& mask, index rows) {
-        using scores_type = trees_of<Slots, Tree, Mask>;
-        with_depth(call, [&](auto depth) {
-            using kernel_type = attend_tiles<T, Floats, depth, scores_type>;
-            const operands_of<T> x(call);
-            launch_tiles(call, rows, kernel_type::shape::rows, [&](int tiles) {
-                return kernel_type{call, x.q, x.k, x.v, line_elements::of(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), {tree, mask}, tiles};
-            });
-        });
-    }
-    template <class Slots, class T, class Tree, class Mask>
-    static void attend_backward_on_tiles(const attention_call<T>& call, const Tree& tree, const Mask& mask, index rows, index keys) {
-        using scores_type = trees_of<Slots, Tree, Mask>;
-        using sums_kernel = attend_row_sums<T>;
-        constexpr index most_columns = 64;
-        const index row_tiles = (rows + most_columns - 1) / most_columns * (most_columns / sums_kernel::rows), padded = row_tiles * sums_kernel::rows;
-        const operands_of<T> x(call);
-        const line_elements out = line_elements::of(call.out, call.value[0], call.value[1]), dq = line_elements::of(call.dq, 1, call.depth), dk = line_elements::of(call.dk, 1, call.depth),
-                            dv = line_elements::of(call.dv, call.value[0], call.value[1]);
+        const attention_launch<Device, Floats, Slots, T, Tree, Mask> kernels{call, tree, mask, rows, keys};
         temporaries held;
-        row_sums* const sums = held.template temporary<row_sums>(call.batches() * padded);
-        launch_tiles(call, padded, sums_kernel::rows, [&](int tiles) { return sums_kernel{call, out, x.d_out.line, sums, tiles}; });
-        with_depth(call, [&](auto depth) {
-            using by_rows = attend_backward_tiles<side::rows, T, Floats, depth, scores_type>;
-            using by_keys = attend_backward_tiles<side::keys, T, Floats, depth, scores_type>;
-            const weight_drop drop = weight_drop::of(call.drop);
-            launch_tiles(call, rows, by_rows::shape::lines, [&](int tiles) { return by_rows{call, x.q, x.d_out, x.k, x.v, dq, {}, drop, {tree, mask}, sums, static_cast<int>(padded), tiles}; });
-            launch_tiles(call, keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, x.k, x.v, x.q, x.d_out, dk, dv, drop, {tree, mask}, sums, static_cast<int>(padded), tiles}; });
-        });
+        kernels.backward(held.template temporary<row_sums>(kernels.sums_count()));
     }
 
     /// Statements of rows alike run one after another, each over all rows.
@@ -196,31 +156,6 @@ private:
         Device::launch(kernel, (rows + kernel_type::across - 1) / kernel_type::across);
     }
 
-    /// The operands of attention as lines that are loaded.
-    template <class T> struct operands_of {
-        using operand = line_operand<const T>;
-        operand q, k, v, d_out;
-        explicit operands_of(const attention_call<T>& call)
-            : q(operand::of(call.q, call.batch, call.row, 1, 1, call.depth)), k(operand::of(call.k, call.batch, call.row, call.key, 1, call.depth)),
-              v(operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1])), d_out(operand::of(call.d_out, call.batch, call.row, 1, call.value[0], call.value[1])) {}
-    };
-    /// Of a scale without a mask there is one kernel, whatever the slots.
-    template <class Slots, class Tree, class Mask, class Trees = score_trees<Slots, Tree, Mask>>
-    using trees_of = std::conditional_t<Trees::linear && !Trees::masked, score_trees<heed::detail::score_slots<0, 0>, Tree, Mask>, Trees>;
-    /// A kernel with a block for each tile of lines of every problem.
-    template <class T, class F> static void launch_tiles(const attention_call<T>& call, index lines, int of_block, F&& kernel) {
-        const index tiles = (lines + of_block - 1) / of_block, blocks = call.batches() * tiles;
-        if (blocks > most_places) throw_too_large(blocks);
-        if (blocks > 0) Device::launch(kernel(static_cast<int>(tiles)), blocks);
-    }
-    template <class T> static bool lies_in_tiles(const attention_call<T>& call) { return call.depth <= 128 && call.value[0] * call.value[1] <= 128; }
-    /// f(the depth that lines are padded to).
-    template <class T, class F> static void with_depth(const attention_call<T>& call, F&& f) {
-        const index widest = std::max(call.depth, call.value[0] * call.value[1]);
-        if (widest <= 32) f(std::integral_constant<int, 32>());
-        else if (widest <= 64) f(std::integral_constant<int, 64>());
-        else f(std::integral_constant<int, 128>());
-    }
     static void to_device(lowered::loops& l) {
         if (l.within >= 0) l.offsets = Device::bounds(l.offsets, l.segments() + 1);
     }

@@ -1,0 +1,104 @@
+/// Which kernels a call of attention runs as: those on tiles where depth and values fit, else one thread an output.
+#pragma once
+
+#include <heed/eval/cuda/attention.hpp>
+#include <heed/eval/cuda/attention_backward.hpp>
+#include <heed/eval/cuda/attention_elements.hpp>
+
+#include <algorithm>
+
+namespace heed::inline HEED_TARGET::cuda {
+
+/// What the kernels on tiles are compiled for: 32, 64 and 128, or the one of these that is known; 129 stands for what is deeper.
+inline constexpr index deepest = 128;
+constexpr int padded_depth(index depth) { return depth <= 32 ? 32 : depth <= 64 ? 64 : depth <= deepest ? 128 : 129; }
+
+/// Attention on a device; floats are multiplied as `Floats` says. Bounds of a ragged call lie where kernels read them.
+template <class Device, precision Floats, class Slots, class T, class Tree, class Mask>
+struct attention_launch {
+    using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
+    /// Whether kernels on tiles are compiled, and whether others are: where the depth is part of a type, one of them.
+    static constexpr bool has_tiles = !std::is_same_v<value_of<T>, double> && Slots::padded <= deepest, has_elements = !has_tiles || Slots::padded == 0;
+    /// Of a scale without a mask there is one kernel, whatever the slots; of all else, one for each number of slots.
+    using tree_type = decltype(scores::of(std::declval<const Tree&>()));
+    static constexpr bool plain = std::is_same_v<tree_type, scores::scale> && std::is_same_v<Mask, heed::detail::no_mask>;
+    using scores_type = score_trees<std::conditional_t<plain, heed::detail::score_slots<0, 0>, heed::detail::score_slots<Slots::batch, Slots::rows>>, tree_type, Mask>;
+    using operand = line_operand<const T>;
+
+    const attention_call<T>& call;
+    const Tree& tree;
+    const Mask& mask;
+    index rows, keys;                   // of the longest problem
+
+    void forward() const {
+        if constexpr (has_tiles) {
+            if (fits()) return with_depth([&](auto depth) {
+                using kernel = attend_tiles<T, Floats, depth, scores_type>;
+                launch_tiles(rows, kernel::shape::rows, [&](int tiles) {
+                    return kernel{call, lines_of_rows(call.q, 1, call.depth), keys_in_depth(), keys_in_values(), value_line(call.out), weight_drop::of(call.drop), score(), tiles};
+                });
+            });
+        }
+        if constexpr (has_elements) launch_elements(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, rows * values());
+    }
+
+    /// `sums` is room for the rows' sums: sums_count of them.
+    index sums_count() const { return call.batches() * padded_rows(); }
+    void backward(row_sums* sums) const {
+        if constexpr (has_tiles) {
+            if (fits()) {
+                const operand q = lines_of_rows(call.q, 1, call.depth), d_out = lines_of_rows(call.d_out, call.value[0], call.value[1]), k = keys_in_depth(), v = keys_in_values();
+                const line_elements dq = line_elements::of(call.dq, 1, call.depth), dk = line_elements::of(call.dk, 1, call.depth);
+                const weight_drop drop = weight_drop::of(call.drop);
+                const int padded = static_cast<int>(padded_rows());
+                launch_tiles(padded, attend_row_sums<T>::rows, [&](int tiles) { return attend_row_sums<T>{call, value_line(call.out), d_out.line, sums, tiles}; });
+                return with_depth([&](auto depth) {
+                    using by_rows = attend_backward_tiles<side::rows, T, Floats, depth, scores_type>;
+                    using by_keys = attend_backward_tiles<side::keys, T, Floats, depth, scores_type>;
+                    launch_tiles(rows, by_rows::shape::lines, [&](int tiles) { return by_rows{call, q, d_out, k, v, dq, {}, drop, score(), sums, padded, tiles}; });
+                    launch_tiles(keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, k, v, q, d_out, dk, value_line(call.dv), drop, score(), sums, padded, tiles}; });
+                });
+            }
+        }
+        if constexpr (has_elements) {
+            launch_elements(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, rows * call.depth);
+            launch_elements(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, keys * call.depth);
+            launch_elements(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, keys * values());
+        }
+    }
+
+private:
+    index values() const { return call.value[0] * call.value[1]; }
+    bool fits() const { return !has_elements || std::max(call.depth, values()) <= deepest; }
+    /// Rows that sums are kept for: whole tiles of any kernel's columns.
+    index padded_rows() const { return (rows + 63) / 64 * 64; }
+    scores_type score() const { return {scores::of(tree), mask}; }
+    operand lines_of_rows(const attention_memory<const T>& m, index outer, index along) const { return operand::of(m, call.batch, call.row, 1, outer, along); }
+    operand keys_in_depth() const { return operand::of(call.k, call.batch, call.row, call.key, 1, call.depth); }
+    operand keys_in_values() const { return operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1]); }
+    line_elements value_line(const attention_memory<T>& m) const { return line_elements::of(m, call.value[0], call.value[1]); }
+
+    /// f(what lines are padded to).
+    template <class G> void with_depth(G&& f) const {
+        if constexpr (Slots::padded > 0) f(std::integral_constant<int, Slots::padded>());
+        else {
+            const int padded = padded_depth(std::max(call.depth, values()));
+            if (padded == 32) f(std::integral_constant<int, 32>());
+            else if (padded == 64) f(std::integral_constant<int, 64>());
+            else f(std::integral_constant<int, 128>());
+        }
+    }
+    /// A kernel with a block for each tile of lines of every problem.
+    template <class G> void launch_tiles(index lines, int of_block, G&& kernel) const {
+        const index tiles = (lines + of_block - 1) / of_block, blocks = call.batches() * tiles;
+        if (blocks >= index{1} << 31) throw shape_error("attention of " + std::to_string(blocks) + " tiles; a kernel counts up to 2^31");
+        if (blocks > 0) Device::launch(kernel(static_cast<int>(tiles)), blocks);
+    }
+    /// A kernel with a thread for each output of every problem.
+    template <class Kernel> void launch_elements(const Kernel& kernel, index of_problem) const {
+        const index n = call.batches() * of_problem;
+        if (n > 0) Device::launch(kernel, (n + Kernel::threads - 1) / Kernel::threads);
+    }
+};
+
+}  // namespace heed::inline HEED_TARGET::cuda
