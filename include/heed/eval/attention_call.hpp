@@ -102,10 +102,11 @@ struct no_mask {
     template <int> HEED_HOST_DEVICE void seek(const index*, index) {}
 };
 
-/// The slots of a score tree: batch axes, row axes, the key.
-template <int Batch, int Rows>
+/// The slots of a score tree: batch axes, row axes, the key. Padded: what a backend pads depth and values to whose sizes are part
+/// of their types; 0 where only the run knows them, or the backend does not ask.
+template <int Batch, int Rows, int Padded = 0>
 struct score_slots {
-    static constexpr int batch = Batch, rows = Rows, key = Batch + Rows;
+    static constexpr int batch = Batch, rows = Rows, key = Batch + Rows, padded = Padded;
 };
 
 }  // namespace heed::inline HEED_TARGET::detail

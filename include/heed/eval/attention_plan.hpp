@@ -123,6 +123,15 @@ void attention_sizes(Call& call, axes<Batch...>, axes<Row...>, axes<Key>, axes<D
     else throw shape_error("attention of a ragged batch needs ragged queries and ragged keys; one of them has one length for all");
 }
 
+/// What a backend whose kernels have it as a constant pads depth and values to; 0 where a size is not part of its type.
+template <class Exec, class... Depth, class... Value>
+constexpr int padded_depth(axes<Depth...>, axes<Value...>) {
+    if constexpr (requires { Exec::padded_depth(index(0)); } && ((Depth::extent != run_time) && ...) && ((Value::extent != run_time) && ...)) {
+        constexpr index depth = (Depth::extent * ...), values = (Value::extent * ...);
+        return Exec::padded_depth(depth > values ? depth : values);
+    } else return 0;
+}
+
 /// The score expression as trees over the slots batch, rows, key, and the call; f(call, values, mask).
 template <class Key, class Exec, class T, class Scores, class Values, class Names, class F>
 void with_attention(Exec& exec, const Scores& scores, const Values& values, const statement<Names>& sizes, T, F&& f) {
@@ -146,7 +155,7 @@ void with_attention(Exec& exec, const Scores& scores, const Values& values, cons
     const auto settled_values = settle<axes<>, slots, T>(exec, values_of(inner), sizes);      // it may hold tensors that the tree points into
     auto tree = lower<slots, 0>(settled_values, sizes);
     const auto mask = mask_of(inner);
-    using place_of_slots = score_slots<names::batch::size, names::rows::size>;
+    using place_of_slots = score_slots<names::batch::size, names::rows::size, padded_depth<Exec>(typename names::depth{}, typename names::value_axes{})>;
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(mask)>, no_mask>) f(call, tree, no_mask{}, place_of_slots{}, steps);
     else {
         const auto settled_mask = settle<axes<>, slots, T>(exec, mask, sizes);

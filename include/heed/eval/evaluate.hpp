@@ -17,6 +17,7 @@ class executor : public Backend::temporaries {
 public:
     static constexpr bool runs() { return true; }
     static constexpr bool finishes_tiles = Backend::finishes_tiles;
+    static constexpr int padded_depth(index depth) requires requires { Backend::padded_depth(depth); } { return Backend::padded_depth(depth); }
     template <bool Wide, class Shape, class Tree, class T>
     void rows(const lowered::loops& l, const Tree& tree, const lowered::target<T>& target) {
         Backend::template rows<Wide, Shape>(l, tree, target);

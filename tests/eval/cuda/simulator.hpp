@@ -144,7 +144,9 @@ struct block {
         for (int m = 0; m < 4; ++m)
             for (int half = 0; half < 2; ++half) std::memcpy(reinterpret_cast<std::byte*>(&to[m]) + 2 * half, place(given[8 * m + 2 * t + half]) + 2 * g, 2);
     }
+    static inline long copies = 0;                      // that have begun, of all blocks
     void copy_async(std::byte* to, const void* from, int bytes) const {
+        ++copies;
         if (reinterpret_cast<std::uintptr_t>(to) % 16 != 0 || reinterpret_cast<std::uintptr_t>(from) % 16 != 0) throw std::logic_error("a copy of 16 bytes lies askew");
         state.copies[static_cast<std::size_t>(thread())].push_back({to, from, bytes});
     }

@@ -1,120 +1,142 @@
-/// Which kernels attention runs as: on tiles where a line of queries, keys and values fits into them, else one thread an output.
+/// Which kernels a call of attention runs as: those on tiles where depth and values fit, else one thread an output.
 #pragma once
 
 #include <heed/eval/cuda/attention.hpp>
 #include <heed/eval/cuda/attention_backward.hpp>
 #include <heed/eval/cuda/attention_elements.hpp>
-#include <heed/eval/cuda/places.hpp>
 #include <heed/eval/cuda/launch.hpp>
+#include <heed/eval/cuda/places.hpp>
+#include <heed/eval/cuda/precision.hpp>
 
 #include <algorithm>
 #include <string>
 
 namespace heed::inline HEED_TARGET::cuda {
 
+/// What the kernels on tiles are compiled for: 32, 64 and 128, or the one of these that is known; 129 stands for what is deeper.
+inline constexpr index deepest = 128;
+constexpr int padded_depth(index depth) { return depth <= 32 ? 32 : depth <= 64 ? 64 : depth <= deepest ? 128 : 129; }
+
+/// Attention on a device; floats are multiplied as `Floats` says. Bounds of a ragged call lie where kernels read them.
+template <class Device, precision Floats, class Slots, class T, class Tree, class Mask>
+struct attention_kernels {
+    using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
+    /// Whether kernels on tiles are compiled, and whether others are: where the depth is part of a type, one of them.
+    static constexpr bool has_tiles = !std::is_same_v<value_of<T>, double> && Slots::padded <= deepest, has_elements = !has_tiles || Slots::padded == 0;
+    /// Of a scale without a mask there is one kernel, whatever the slots; of all else, one for each number of slots.
+    using tree_type = decltype(scores::of(std::declval<const Tree&>()));
+    static constexpr bool plain = std::is_same_v<tree_type, scores::scale> && std::is_same_v<Mask, heed::detail::no_mask>;
+    using scores_type = score_trees<std::conditional_t<plain, heed::detail::score_slots<0, 0>, heed::detail::score_slots<Slots::batch, Slots::rows>>, tree_type, Mask>;
+    using operand = line_operand<const T>;
+
+    const attention_call<T>& call;
+    const Tree& tree;
+    const Mask& mask;
+    index rows, keys;                   // of the longest problem
+
+    void forward() const {
+        if constexpr (has_tiles) {
+            if (fits()) return with_depth([&](auto depth) {
+                using kernel = attend_tiles<T, Floats, depth, scores_type>;
+                launch_tiles(rows, kernel::shape::rows, [&](int tiles) {
+                    return kernel{call, lines_of_rows(call.q, 1, call.depth), keys_in_depth(), keys_in_values(), value_line(call.out), weight_drop::of(call.drop), score(), tiles};
+                });
+            });
+        }
+        if constexpr (has_elements) launch_elements(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, rows * values());
+    }
+
+    /// `sums` is room for the rows' sums: sums_count of them.
+    index sums_count() const { return call.batches() * padded_rows(); }
+    void backward(row_sums* sums) const {
+        if constexpr (has_tiles) {
+            if (fits()) {
+                const operand q = lines_of_rows(call.q, 1, call.depth), d_out = lines_of_rows(call.d_out, call.value[0], call.value[1]), k = keys_in_depth(), v = keys_in_values();
+                const line_elements dq = line_elements::of(call.dq, 1, call.depth), dk = line_elements::of(call.dk, 1, call.depth);
+                const weight_drop drop = weight_drop::of(call.drop);
+                const int padded = static_cast<int>(padded_rows());
+                launch_tiles(padded, attend_row_sums<T>::rows, [&](int tiles) { return attend_row_sums<T>{call, value_line(call.out), d_out.line, sums, tiles}; });
+                return with_depth([&](auto depth) {
+                    using by_rows = attend_backward_tiles<side::rows, T, Floats, depth, scores_type>;
+                    using by_keys = attend_backward_tiles<side::keys, T, Floats, depth, scores_type>;
+                    launch_tiles(rows, by_rows::shape::lines, [&](int tiles) { return by_rows{call, q, d_out, k, v, dq, {}, drop, score(), sums, padded, tiles}; });
+                    launch_tiles(keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, k, v, q, d_out, dk, value_line(call.dv), drop, score(), sums, padded, tiles}; });
+                });
+            }
+        }
+        if constexpr (has_elements) {
+            launch_elements(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, rows * call.depth);
+            launch_elements(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, keys * call.depth);
+            launch_elements(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, keys * values());
+        }
+    }
+
+private:
+    index values() const { return call.value[0] * call.value[1]; }
+    bool fits() const { return !has_elements || std::max(call.depth, values()) <= deepest; }
+    /// Rows that sums are kept for: whole tiles of any kernel's columns.
+    index padded_rows() const { return (rows + 63) / 64 * 64; }
+    scores_type score() const { return {scores::of(tree), mask}; }
+    operand lines_of_rows(const attention_memory<const T>& m, index outer, index along) const { return operand::of(m, call.batch, call.row, 1, outer, along); }
+    operand keys_in_depth() const { return operand::of(call.k, call.batch, call.row, call.key, 1, call.depth); }
+    operand keys_in_values() const { return operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1]); }
+    line_elements value_line(const attention_memory<T>& m) const { return line_elements::of(m, call.value[0], call.value[1]); }
+
+    /// f(what lines are padded to).
+    template <class G> void with_depth(G&& f) const {
+        if constexpr (Slots::padded > 0) f(std::integral_constant<int, Slots::padded>());
+        else {
+            const int padded = padded_depth(std::max(call.depth, values()));
+            if (padded == 32) f(std::integral_constant<int, 32>());
+            else if (padded == 64) f(std::integral_constant<int, 64>());
+            else f(std::integral_constant<int, 128>());
+        }
+    }
+    /// A kernel with a block for each tile of lines of every problem.
+    template <class G> void launch_tiles(index lines, int of_block, G&& kernel) const {
+        const index tiles = (lines + of_block - 1) / of_block, blocks = call.batches() * tiles;
+        if (blocks >= most_places) throw_too_large(blocks);
+        if (blocks > 0) Device::launch(kernel(static_cast<int>(tiles)), blocks);
+    }
+    /// A kernel with a thread for each output of every problem.
+    template <class Kernel> void launch_elements(const Kernel& kernel, index of_problem) const { Device::launch_each(kernel, call.batches() * of_problem); }
+};
+
 template <class Device>
 struct attention_launch {
+    static constexpr int padded_depth(index depth) { return cuda::padded_depth(depth); }
+
     template <class Slots, class T, class Tree, class Mask>
     static void attend(attention_call<T> call, Tree tree, Mask mask) {
-        using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
-        const index rows = most_rows(call);
-        prepare(call, tree, mask);
-        if constexpr (!std::is_same_v<value_of<T>, double>)
-            if (lies_in_tiles(call)) return with_precision<T>([&](auto floats) { attend_on_tiles<floats, Slots>(call, scores::of(tree), mask, rows); });
-        Device::launch_each(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.value[0] * call.value[1]);
+        on_device<Slots>(call, tree, mask, [](const auto& kernels) { kernels.forward(); });
     }
     template <class Slots, class T, class Tree, class Mask>
     static void attend_backward(attention_call<T> call, Tree tree, Mask mask) {
-        using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
-        const index rows = most_rows(call), keys = most_keys(call), values = call.value[0] * call.value[1];
-        prepare(call, tree, mask);
-        if constexpr (!std::is_same_v<value_of<T>, double>)
-            if (lies_in_tiles(call)) return with_precision<T>([&](auto floats) { attend_backward_on_tiles<floats, Slots>(call, scores::of(tree), mask, rows, keys); });
-        Device::launch_each(attend_backward_elements<gradient_of::queries, F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, call.batches() * rows * call.depth);
-        Device::launch_each(attend_backward_elements<gradient_of::keys, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * call.depth);
-        Device::launch_each(attend_backward_elements<gradient_of::values, F, Slots, T, Tree, Mask>{{call, tree, mask}, keys}, call.batches() * keys * values);
+        on_device<Slots>(call, tree, mask, [](const auto& kernels) {
+            typename Device::temporaries held;
+            kernels.backward(held.template temporary<row_sums>(kernels.sums_count()));
+        });
     }
 
     /// The same in words.
     template <class Slots, class T>
     static std::string way_of(const attention_call<T>& call) {
-        if (std::is_same_v<value_of<T>, double> || !lies_in_tiles(call)) return "one thread an output";
+        if (std::is_same_v<value_of<T>, double> || std::max(call.depth, call.value[0] * call.value[1]) > deepest) return "one thread an output";
         return std::is_same_v<value_of<T>, bf16> ? "on tiles of bf16" : Device::floats() == precision::tf32 ? "on tiles of TF32" : "on tiles of float";
     }
 
 private:
-    /// Attention by the kernels on tiles.
-    template <precision Floats, class Slots, class T, class Tree, class Mask>
-    static void attend_on_tiles(const attention_call<T>& call, const Tree& tree, const Mask& mask, index rows) {
-        using scores_type = trees_of<Slots, Tree, Mask>;
-        with_depth(call, [&](auto depth) {
-            using kernel_type = attend_tiles<T, Floats, depth, scores_type>;
-            const operands_of<T> x(call);
-            launch_tiles(call, rows, kernel_type::shape::rows, [&](int tiles) {
-                return kernel_type{call, x.q, x.k, x.v, line_elements::of(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), {tree, mask}, tiles};
-            });
-        });
-    }
-    template <precision Floats, class Slots, class T, class Tree, class Mask>
-    static void attend_backward_on_tiles(const attention_call<T>& call, const Tree& tree, const Mask& mask, index rows, index keys) {
-        using scores_type = trees_of<Slots, Tree, Mask>;
-        using sums_kernel = attend_row_sums<T>;
-        constexpr index most_columns = 64;
-        const index row_tiles = (rows + most_columns - 1) / most_columns * (most_columns / sums_kernel::rows), padded = row_tiles * sums_kernel::rows;
-        const operands_of<T> x(call);
-        const line_elements out = line_elements::of(call.out, call.value[0], call.value[1]), dq = line_elements::of(call.dq, 1, call.depth), dk = line_elements::of(call.dk, 1, call.depth),
-                            dv = line_elements::of(call.dv, call.value[0], call.value[1]);
-        typename Device::temporaries held;
-        row_sums* const sums = held.template temporary<row_sums>(call.batches() * padded);
-        launch_tiles(call, padded, sums_kernel::rows, [&](int tiles) { return sums_kernel{call, out, x.d_out.line, sums, tiles}; });
-        with_depth(call, [&](auto depth) {
-            using by_rows = attend_backward_tiles<side::rows, T, Floats, depth, scores_type>;
-            using by_keys = attend_backward_tiles<side::keys, T, Floats, depth, scores_type>;
-            const weight_drop drop = weight_drop::of(call.drop);
-            launch_tiles(call, rows, by_rows::shape::lines, [&](int tiles) { return by_rows{call, x.q, x.d_out, x.k, x.v, dq, {}, drop, {tree, mask}, sums, static_cast<int>(padded), tiles}; });
-            launch_tiles(call, keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, x.k, x.v, x.q, x.d_out, dk, dv, drop, {tree, mask}, sums, static_cast<int>(padded), tiles}; });
-        });
-    }
-
-    /// The operands of attention as lines that are loaded.
-    template <class T> struct operands_of {
-        using operand = line_operand<const T>;
-        operand q, k, v, d_out;
-        explicit operands_of(const attention_call<T>& call)
-            : q(operand::of(call.q, call.batch, call.row, 1, 1, call.depth)), k(operand::of(call.k, call.batch, call.row, call.key, 1, call.depth)),
-              v(operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1])), d_out(operand::of(call.d_out, call.batch, call.row, 1, call.value[0], call.value[1])) {}
-    };
-    /// Of a scale without a mask there is one kernel, whatever the slots.
-    template <class Slots, class Tree, class Mask, class Trees = score_trees<Slots, Tree, Mask>>
-    using trees_of = std::conditional_t<Trees::linear && !Trees::masked, score_trees<heed::detail::score_slots<0, 0>, Tree, Mask>, Trees>;
-    /// A kernel with a block for each tile of lines of every problem.
-    template <class T, class F> static void launch_tiles(const attention_call<T>& call, index lines, int of_block, F&& kernel) {
-        const index tiles = (lines + of_block - 1) / of_block, blocks = call.batches() * tiles;
-        if (blocks > most_places) throw_too_large(blocks);
-        if (blocks > 0) Device::launch(kernel(static_cast<int>(tiles)), blocks);
-    }
-    template <class T> static bool lies_in_tiles(const attention_call<T>& call) { return call.depth <= 128 && call.value[0] * call.value[1] <= 128; }
-    /// f(the depth that lines are padded to).
-    template <class T, class F> static void with_depth(const attention_call<T>& call, F&& f) {
-        const index widest = std::max(call.depth, call.value[0] * call.value[1]);
-        if (widest <= 32) f(std::integral_constant<int, 32>());
-        else if (widest <= 64) f(std::integral_constant<int, 64>());
-        else f(std::integral_constant<int, 128>());
-    }
-    /// f(how floats are multiplied), as this thread's statements are to.
-    template <class T, class F> static void with_precision(F&& f) {
-        if constexpr (std::is_same_v<value_of<T>, float>)
-            if (Device::floats() == precision::tf32) return f(std::integral_constant<precision, precision::tf32>());
-        f(std::integral_constant<precision, precision::exact>());
-    }
-    template <class T, class Tree, class Mask>
-    static void prepare(attention_call<T>& call, Tree& tree, Mask& mask) {
+    /// f(kernels), with what they read on the device, and floats multiplied as this thread's statements are to.
+    template <class Slots, class T, class Tree, class Mask, class F>
+    static void on_device(attention_call<T>& call, Tree& tree, Mask& mask, F&& f) {
+        const index rows = longest(call, call.query_offsets, call.row[0]) * call.row[1] * call.row[2], keys = longest(call, call.key_offsets, call.key);
         move_bounds<Device>(tree);
         move_bounds<Device>(mask);
         if (call.ragged()) call.query_offsets = call.key_offsets = Device::bounds(call.query_offsets, call.batch[call.segment_axis] + 1);
+        if constexpr (std::is_same_v<value_of<T>, float>)
+            if (Device::floats() == precision::tf32) return f(attention_kernels<Device, precision::tf32, Slots, T, Tree, Mask>{call, tree, mask, rows, keys});
+        f(attention_kernels<Device, precision::exact, Slots, T, Tree, Mask>{call, tree, mask, rows, keys});
     }
-    template <class T> static index most_rows(const attention_call<T>& call) { return longest(call, call.query_offsets, call.row[0]) * call.row[1] * call.row[2]; }
-    template <class T> static index most_keys(const attention_call<T>& call) { return longest(call, call.key_offsets, call.key); }
     template <class T> static index longest(const attention_call<T>& call, const index* offsets, index plain) {
         if (!call.ragged()) return plain;
         index most = 0;

@@ -1,0 +1,82 @@
+// Attention on tiles: ragged batches, memory of other orders, long sequences, which tiles are loaded, and the same bits twice.
+#include "attention_cases.hpp"
+
+using namespace attention_cases;
+
+namespace {
+
+struct token : axis<> {};
+struct other : axis<> {};
+using texts = ragged<batch, token>;
+
+template <class T> double worst_of_ragged() {
+    const texts lengths{3, 0, 70, 1, 33};
+    tensor<float, texts, head, depth> q(lengths, depth{24}), k(lengths, depth{24}), v(lengths, depth{24});
+    int salt = 0;
+    for (auto* t : {&q, &k, &v}) {
+        ++salt;
+        for (std::ptrdiff_t i = 0; i < t->size(); ++i) t->data()[i] = number(salt, i);
+    }
+    const auto attend = [](const auto& q, const auto& k, const auto& v) {
+        return dot<other>(softmax<other>(where(position<other>() <= position<token>(), dot<depth>(q, rename<token, other>(k)) * 0.4f, -infinity)), rename<token, other>(v));
+    };
+    const tensor<float, texts, head, depth> right = attend(q, k, v);
+    const auto there = [](const auto& x) { return cuda::tensor<T, texts, head, depth>(eval(as<T>(x))); };
+    const cuda::tensor<T, texts, head, depth> q2 = there(q), k2 = there(k), v2 = there(v), out = attend(q2, k2, v2);
+    std::vector<double> expected(right.data(), right.data() + right.size());
+    return worst(to_host(out), expected);
+}
+
+/// Copies of 16 bytes that the forward begins.
+template <class Scores> long copies_of(const operands<bf16>& o, Scores&& scores) {
+    simulated::block::copies = 0;
+    compute(o, scores, {}, false);
+    return simulated::block::copies;
+}
+
+}  // namespace
+
+TEST_CASE("attention on tiles: ragged batches") {
+    CHECK(worst_of_ragged<float>() <= 1e-5);
+    CHECK(worst_of_ragged<bf16>() <= 2e-2);
+}
+
+TEST_CASE("attention on tiles: tiles that are ruled out are not loaded, and more of them than one walk asks for at once") {
+    const auto causal = [](const auto& o) { return where(position<key>() <= position<query>(), dot<depth>(o.q, o.k) * 0.3f, -infinity); };
+    const auto far = [](const auto& o) { return where(position<key>() > 2100 && position<key>() < 2300, dot<depth>(o.q, o.k) * 0.3f, -infinity); };
+    // Blocks of 128 rows, tiles of 64 keys; 4 copies a line of depth 32; 2 heads; keys and values.
+    const operands<bf16> square(values({1, 256, 256, 1, 32, 32}));
+    CHECK(copies_of(square, causal) == 2 * 4 * (256 + 2 * 64 * (2 + 4)));
+    const values long_one({1, 2, 2500, 1, 32, 32});
+    CHECK(copies_of(operands<bf16>(long_one), far) == 2 * 4 * (128 + 2 * 64 * 4));
+    const results right = compute(operands<double>(long_one), far, {}, true);
+    check_close(compute(operands<bf16>(long_one), far, {}, true), right, 2e-2);
+    check_close(compute(operands<float>(long_one), far, {}, true), right, 1e-5);
+}
+
+TEST_CASE("attention on tiles: the same bits twice") {
+    const values x({1, 70, 70, 2, 32, 32});
+    const auto causal = [](const auto& o) { return where(position<key>() <= position<query>(), dot<depth>(o.q, o.k) * 0.3f, -infinity); };
+    const results one = compute(operands<float>(x), causal, {}, true), two = compute(operands<float>(x), causal, {}, true);
+    CHECK((one.out == two.out && one.dq == two.dq && one.dk == two.dk && one.dv == two.dv));
+}
+
+TEST_CASE("attention on tiles: two axes of values, and operands that lie askew") {
+    struct wide : axis<3> {};
+    tensor<float, key, value, wide> v(key{70}, value{5});
+    tensor<float, depth, query> q(depth{7}, query{20});
+    tensor<float, key, depth> k(key{70}, depth{7});
+    for (std::ptrdiff_t i = 0; i < v.size(); ++i) v.data()[i] = number(1, i);
+    for (std::ptrdiff_t i = 0; i < q.size(); ++i) q.data()[i] = number(2, i);
+    for (std::ptrdiff_t i = 0; i < k.size(); ++i) k.data()[i] = number(3, i);
+    const auto attend = [](const auto& q, const auto& k, const auto& v) { return dot<key>(softmax<key>(dot<depth>(q, k) * 0.5f), v); };
+    const tensor<float, query, value, wide> right = attend(q, k, v);
+    const cuda::tensor<float, key, value, wide> v2 = v;
+    const cuda::tensor<float, depth, query> q2 = q;
+    const cuda::tensor<float, key, depth> k2 = k;
+    cuda::tensor<float, query, value, wide> out = attend(q2, k2, v2);
+    CHECK(worst(to_host(out), {right.data(), right.data() + right.size()}) <= 1e-5);
+    cuda::tensor<float, wide, query, value> turned = attend(q2, k2, v2);
+    const tensor<float, wide, query, value> right_turned = right;
+    CHECK(worst(to_host(turned), {right_turned.data(), right_turned.data() + right_turned.size()}) <= 1e-5);
+}
