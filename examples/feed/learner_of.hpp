@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace feed {
+namespace feed::inline HEED_TARGET {
 
 using namespace heed;
 
@@ -99,4 +99,4 @@ std::unique_ptr<learner> make_learner_of(model_kind kind, const model_shape& sha
     return std::make_unique<learner_of<T, network::classifier>>(shape);
 }
 
-}  // namespace feed
+}  // namespace feed::inline HEED_TARGET

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace feed::network {
+namespace feed::network::inline HEED_TARGET {         // a .cu file has models of its own
 
 using namespace heed;
 
@@ -271,4 +271,4 @@ struct classifier {
     }
 };
 
-}  // namespace feed::network
+}  // namespace feed::network::inline HEED_TARGET
