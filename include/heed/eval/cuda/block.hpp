@@ -19,8 +19,8 @@ using heed::detail::index;
 inline constexpr int warp = 32;
 inline constexpr unsigned whole_warp = 0xffffffffu;
 
-/// A loop over registers: nvcc unrolls it, so that every register has a name; g++ knows no such word.
-#if defined(__CUDACC__)
+/// A loop over registers: nvcc unrolls it for the device, so that every register has a name; g++ knows no such word.
+#if defined(__CUDA_ARCH__)
 #define HEED_UNROLL _Pragma("unroll")
 #define HEED_ROLL _Pragma("unroll 1")
 #else
