@@ -33,7 +33,8 @@ inline void require_device() {
     const cudaError_t error = cudaGetDeviceCount(&count);
     if (error != cudaSuccess || count == 0) {
         cudaGetLastError();
-        throw device_error(std::string("no GPU is there: ") + (error != cudaSuccess ? cudaGetErrorString(error) : "the driver knows none"));
+        throw device_error(std::string("no GPU is there: ") + (error == cudaErrorInsufficientDriver ? "no driver, or one that is older than CUDA " + std::to_string(CUDART_VERSION / 1000) + "." + std::to_string(CUDART_VERSION % 1000 / 10)
+                                                                : error != cudaSuccess ? cudaGetErrorString(error) : "the driver knows none"));
     }
     HEED_CUDA(cudaGetDevice(&device));
     HEED_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
