@@ -12,13 +12,18 @@ struct model : axis<> {};
 struct inner : axis<> {};
 struct head  : axis<8> {};
 struct depth : axis<32> {};
+struct value : axis<32> {};
 
 template <class T> struct activations {
     cuda::tensor<T, batch, token, model> x, y, dy;
     cuda::tensor<T, batch, token, inner> hidden;
     cuda::tensor<T, model> weight, bias;
-    cuda::tensor<T, batch, token, head, depth> q, o;
-    cuda::tensor<T, batch, key, head, depth> k, v;
+    cuda::tensor<T, batch, token, head, depth> q;
+    cuda::tensor<T, batch, key, head, depth> k, dk;
+    cuda::tensor<T, batch, key, head, value> v, dv;
+    cuda::tensor<T, batch, token, head, depth> dq;
+    cuda::tensor<T, batch, token, head, value> o, d_o;
+    cuda::tensor<float, batch, token, head> log_sum_exp;
 };
 
 /// Kernels of one element type.
@@ -38,13 +43,14 @@ template <class T> void products(activations<T>& a) {
     a.hidden = dot<model>(a.x, cuda::tensor<T, model, inner>());
 }
 template <class T> void attention(activations<T>& a) {
-    const auto scores = dot<depth>(a.q, a.k) / 5.65685f;
-    a.o = dot<key>(softmax<key>(where(position<key>() <= position<token>(), scores, -infinity)), a.v);
+    const auto scores = where(position<key>() <= position<token>(), dot<depth>(a.q, a.k) / 5.65685f, -infinity);
+    attention_forward<key>(scores, a.v, a.o, a.log_sum_exp);
+    attention_backward<key>(scores, a.v, a.o, a.log_sum_exp, a.d_o, a.dq, a.dk, a.dv);
 }
 
 }  // namespace
 
 void catalogue(activations<float>& floats, activations<bf16>& halves) {
     elementwise(floats), rows(floats), products(floats), attention(floats);
-    elementwise(halves), rows(halves), products(halves);
+    elementwise(halves), rows(halves), products(halves), attention(halves);
 }
