@@ -30,7 +30,7 @@ struct attend_tiles {
 
     attention_call<T> call;
     line_operand<const T> q, k, v;
-    line_elements out_line;
+    line_operand<T> out;
     weight_drop drop;
     Scores scores;
     int row_tiles;                      // of the longest problem
@@ -93,34 +93,57 @@ private:
         /// Products become weights. Whether some are of hidden pairs.
         template <class Block>
         HEED_HOST_DEVICE bool weigh(Block& block, const attend_tiles& all, const attention_problem& problem, float (&s)[M][N][4], int row0, int key0, bool whole) {
+            bool hides = false;
+            if (whole && all.scores.scale() >= 0 && !all.drop.drops()) weigh_whole(block, all.scores.scale(), s);
+            else hides = weigh_each(block, all, problem, s, row0, key0, whole);
+            return hides;
+        }
+        /// Of a tile that every row sees whole, in scores that are a factor times the product.
+        template <class Block>
+        HEED_HOST_DEVICE void weigh_whole(Block& block, float scale, float (&s)[M][N][4]) {
+            float shrink[M][2];
+            HEED_UNROLL for (int m = 0; m < M; ++m)
+                HEED_UNROLL for (int h = 0; h < 2; ++h) {
+                    float most = s[m][0][2 * h];
+                    HEED_UNROLL for (int n = 0; n < N; ++n)
+                        HEED_UNROLL for (int e = 0; e < 2; ++e) most = s[m][n][2 * h + e] > most || most != most ? s[m][n][2 * h + e] : most;
+                    const float from = raise(block, m, h, most * scale, shrink[m][h]);
+                    float sum = total[m][h] * shrink[m][h];
+                    HEED_UNROLL for (int n = 0; n < N; ++n)
+                        HEED_UNROLL for (int e = 0; e < 2; ++e) {
+                            float& x = s[m][n][2 * h + e];
+                            x = block.exp2(x * scale - from);
+                            sum += x;
+                        }
+                    total[m][h] = sum;
+                }
+            shrink_sums(block, shrink);
+        }
+        /// Of any tile, pair by pair.
+        template <class Block>
+        HEED_HOST_DEVICE bool weigh_each(Block& block, const attend_tiles& all, const attention_problem& problem, float (&s)[M][N][4], int row0, int key0, bool whole) {
             const int lane = block.thread() % warp;
-            const bool selects = !whole || !Scores::linear;
             bool hides = false;
             HEED_UNROLL for (int m = 0; m < M; ++m)
                 HEED_UNROLL for (int h = 0; h < 2; ++h) {
                     const int row = row0 + 16 * m + fragment::line(lane, 2 * h), last = problem.rows - 1;
                     const auto score = all.scores.row(problem, row < last ? row : last);
+                    float most = static_cast<float>(negative_infinity());
                     HEED_UNROLL for (int n = 0; n < N; ++n)
                         HEED_UNROLL for (int e = 0; e < 2; ++e) {
                             float& x = s[m][n][2 * h + e];
                             const int key = key0 + 8 * n + fragment::column(lane, e);
                             if (whole) x = score.score(key, x);
                             else x = key < problem.keys && score.sees(key) ? score.score(key, x) : static_cast<float>(negative_infinity());
+                            most = x > most ? x : most;
                         }
-                    float most = top[m][h];
-                    HEED_UNROLL for (int n = 0; n < N; ++n)
-                        HEED_UNROLL for (int e = 0; e < 2; ++e) most = s[m][n][2 * h + e] > most ? s[m][n][2 * h + e] : most;
-                    HEED_UNROLL for (int bits = 1; bits < 4; bits *= 2) {
-                        const float other = block.exchange(most, bits);
-                        most = other > most ? other : most;
-                    }
-                    const float from = most == static_cast<float>(negative_infinity()) ? 0.0f : most, shrink = block.exp2(top[m][h] - from);
-                    top[m][h] = most;
+                    float shrink;
+                    const float from = raise(block, m, h, most, shrink);
                     float sum = total[m][h] * shrink;
                     HEED_UNROLL for (int n = 0; n < N; ++n)
                         HEED_UNROLL for (int e = 0; e < 2; ++e) {
                             float& x = s[m][n][2 * h + e];
-                            const bool hidden = selects && x == static_cast<float>(negative_infinity());
+                            const bool hidden = x == static_cast<float>(negative_infinity());
                             hides = hides || hidden;
                             x = hidden ? hidden_weight() : block.exp2(x - from);
                             sum += x;
@@ -130,7 +153,27 @@ private:
                         HEED_UNROLL for (int e = 0; e < 2; ++e) out[m][c][2 * h + e] *= shrink;
                     if (all.drop.drops()) drop_weights(all, problem, s[m], row, h, key0, lane);
                 }
-            return selects && block.vote(hides) != 0;
+            return block.vote(hides) != 0;
+        }
+        /// The row's maximum with that of this thread's keys; what is subtracted from scores, and what sums so far are multiplied by.
+        template <class Block> HEED_HOST_DEVICE float raise(Block& block, int m, int h, float most, float& shrink) {
+            most = top[m][h] > most || most != most ? top[m][h] : most;
+            HEED_UNROLL for (int bits = 1; bits < 4; bits *= 2) {
+                const float other = block.exchange(most, bits);
+                most = other > most ? other : most;
+            }
+            const float from = most == static_cast<float>(negative_infinity()) ? 0.0f : most;
+            shrink = block.exp2(top[m][h] - from);
+            top[m][h] = most;
+            return from;
+        }
+        template <class Block> HEED_HOST_DEVICE void shrink_sums(Block& block, const float (&shrink)[M][2]) {
+            bool any = false;
+            HEED_UNROLL for (int i = 0; i < 2 * M; ++i) any = any || shrink[i / 2][i % 2] != 1;
+            if (block.vote(any) == 0) return;           // most tiles raise no maximum
+            HEED_UNROLL for (int m = 0; m < M; ++m)
+                HEED_UNROLL for (int c = 0; c < C; ++c)
+                    HEED_UNROLL for (int i = 0; i < 4; ++i) out[m][c][i] *= shrink[m][i / 2];
         }
         HEED_HOST_DEVICE static void drop_weights(const attend_tiles& all, const attention_problem& problem, float (&s)[N][4], int row, int h, int key0, int lane) {
             HEED_UNROLL for (int n = 0; n < N; ++n)
@@ -149,12 +192,8 @@ private:
                     const int row = row0 + 16 * m + fragment::line(lane, 2 * h);
                     if (row >= problem.rows) continue;
                     const float scale = sum == 0 ? 0.0f : 1 / sum;
-                    E* const to = reinterpret_cast<E*>(problem.begin(all.call, all.call.out) + problem.step_to_row(all.call.out, row));
-                    HEED_UNROLL for (int c = 0; c < C; ++c)
-                        HEED_UNROLL for (int e = 0; e < 2; ++e) {
-                            const int column = product::column(lane, c, e);
-                            if (column < all.out_line.count) to[all.out_line.step(column)] = static_cast<E>(out[m][c][2 * h + e] * scale);
-                        }
+                    T* const to = problem.begin(all.call, all.out.memory) + problem.step_to_row(all.out.memory, row);
+                    store_line<E>(all.out, to, out[m], h, scale, [&](int c) { return product::column(lane, c, 0); });
                     if (lane % 4 == 0 && all.call.log_sum_exp.data) {
                         const float whole = sum == 0 ? static_cast<float>(negative_infinity()) : (top[m][h] + std::log2(sum)) * ln_2;
                         const auto to_sum = problem.begin(all.call, all.call.log_sum_exp) + problem.step_to_row(all.call.log_sum_exp, row);

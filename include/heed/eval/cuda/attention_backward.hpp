@@ -70,7 +70,7 @@ struct attend_backward_tiles {
 
     attention_call<T> call;
     line_operand<const T> x, g, y, h;
-    line_elements to_first, to_second;  // the lines of dq, or of dk and dv
+    line_operand<T> to_first, to_second;        // dq, or dk and dv
     weight_drop drop;
     Scores scores;
     const row_sums* sums;
@@ -126,11 +126,8 @@ struct attend_backward_tiles {
             product::weighted(block, to_x, ds, y_at(stage), hides);
             now = next, whole = next_whole;
         }
-        if constexpr (of_rows) write(block, problem, call.dq, to_first, to_x, first + line, lines);
-        else {
-            write(block, problem, call.dk, to_first, to_x, first + line, lines);
-            write(block, problem, call.dv, to_second, to_g, first + line, lines);
-        }
+        write(block, problem, to_first, to_x, first + line, lines, scores.slope());
+        if constexpr (!of_rows) write(block, problem, to_second, to_g, first + line, lines, 1);
     }
 
 private:
@@ -148,14 +145,24 @@ private:
     template <class Block>
     HEED_HOST_DEVICE bool weigh(Block& block, const attention_problem& problem, float (&p)[M][N][4], float (&ds)[M][N][4], int line0, int column0, bool whole, const row_sums* column_sums) const {
         const int lane = block.thread() % warp;
-        const bool selects = !whole || !Scores::linear;
+        if (Scores::linear && whole && !drop.drops()) {
+            const float scale = scores.scale();
+            HEED_UNROLL for (int m = 0; m < M; ++m)
+                HEED_UNROLL for (int n = 0; n < N; ++n)
+                    HEED_UNROLL for (int i = 0; i < 4; ++i) {
+                        const row_sums sum = of_rows ? sums_of(problem)[line0 + 16 * m + fragment::line(lane, i)] : column_sums[8 * n + fragment::column(lane, i)];
+                        p[m][n][i] = block.exp2(p[m][n][i] * scale - sum.log_sum_exp);
+                        ds[m][n][i] = p[m][n][i] * (ds[m][n][i] - sum.d);
+                    }
+            return false;
+        }
         bool hides = false;
         const auto pair = [&](const auto& score, int row, int key, row_sums sum, float& weight, float& slope) {
             const float product = weight;
             float x;
             if (whole) x = score.score(key, product);
             else x = key < problem.keys && row < problem.rows && score.sees(key) ? score.score(key, product) : static_cast<float>(negative_infinity());
-            const bool hidden = selects && x == static_cast<float>(negative_infinity());
+            const bool hidden = x == static_cast<float>(negative_infinity());
             hides = hides || hidden;
             const float of_softmax = block.exp2(x - sum.log_sum_exp), left = drop.drops() ? drop.factor(problem.number, row, key) : 1.0f;
             weight = hidden ? hidden_weight() : of_softmax * left;
@@ -183,21 +190,16 @@ private:
                             pair(score, row, line0 + 16 * m + fragment::line(lane, 2 * half), sum, p[m][n][2 * half + e], ds[m][n][2 * half + e]);
                 }
         }
-        return selects && block.vote(hides) != 0;
+        return block.vote(hides) != 0;
     }
     template <class Block>
-    HEED_HOST_DEVICE void write(Block& block, const attention_problem& problem, const attention_memory<T>& to, const line_elements& elements, const float (&sum)[M][C][4], int line0, int end) const {
+    HEED_HOST_DEVICE void write(Block& block, const attention_problem& problem, const line_operand<T>& to, const float (&sum)[M][C][4], int line0, int end, float factor) const {
         const int lane = block.thread() % warp;
         HEED_UNROLL for (int m = 0; m < M; ++m)
             HEED_UNROLL for (int half = 0; half < 2; ++half) {
                 const int line = line0 + 16 * m + fragment::line(lane, 2 * half);
                 if (line >= end) continue;
-                E* const here = reinterpret_cast<E*>(problem.begin(call, to) + step_to<of_rows>(problem, to, line));
-                HEED_UNROLL for (int c = 0; c < C; ++c)
-                    HEED_UNROLL for (int e = 0; e < 2; ++e) {
-                        const int column = product::column(lane, c, e);
-                        if (column < elements.count) here[elements.step(column)] = static_cast<E>(sum[m][c][2 * half + e]);
-                    }
+                store_line<E>(to, problem.begin(call, to.memory) + step_to<of_rows>(problem, to.memory, line), sum[m], half, factor, [&](int c) { return product::column(lane, c, 0); });
             }
     }
 };

@@ -27,7 +27,6 @@ struct attention_kernels {
     using tree_type = decltype(scores::of(std::declval<const Tree&>()));
     static constexpr bool plain = std::is_same_v<tree_type, scores::scale> && std::is_same_v<Mask, heed::detail::no_mask>;
     using scores_type = score_trees<std::conditional_t<plain, heed::detail::score_slots<0, 0>, heed::detail::score_slots<Slots::batch, Slots::rows>>, tree_type, Mask>;
-    using operand = line_operand<const T>;
 
     const attention_call<T>& call;
     const Tree& tree;
@@ -39,7 +38,7 @@ struct attention_kernels {
             if (fits()) return with_depth([&](auto depth) {
                 using kernel = attend_tiles<T, Floats, depth, scores_type>;
                 launch_tiles(rows, kernel::shape::rows, [&](int tiles) {
-                    return kernel{call, lines_of_rows(call.q, 1, call.depth), keys_in_depth(), keys_in_values(), value_line(call.out), weight_drop::of(call.drop), score(), tiles};
+                    return kernel{call, lines_of_rows(call.q, 1, call.depth), lines_of_keys(call.k, 1, call.depth), lines_of_keys(call.v, call.value[0], call.value[1]), lines_of_rows(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), score(), tiles};
                 });
             });
         }
@@ -51,16 +50,17 @@ struct attention_kernels {
     void backward(row_sums* sums) const {
         if constexpr (has_tiles) {
             if (fits()) {
-                const operand q = lines_of_rows(call.q, 1, call.depth), d_out = lines_of_rows(call.d_out, call.value[0], call.value[1]), k = keys_in_depth(), v = keys_in_values();
-                const line_elements dq = line_elements::of(call.dq, 1, call.depth), dk = line_elements::of(call.dk, 1, call.depth);
+                const auto q = lines_of_rows(call.q, 1, call.depth), d_out = lines_of_rows(call.d_out, call.value[0], call.value[1]);
+                const auto k = lines_of_keys(call.k, 1, call.depth), v = lines_of_keys(call.v, call.value[0], call.value[1]);
+                const auto dq = lines_of_rows(call.dq, 1, call.depth), dk = lines_of_keys(call.dk, 1, call.depth), dv = lines_of_keys(call.dv, call.value[0], call.value[1]);
                 const weight_drop drop = weight_drop::of(call.drop);
                 const int padded = static_cast<int>(padded_rows());
-                launch_tiles(padded, attend_row_sums<T>::rows, [&](int tiles) { return attend_row_sums<T>{call, value_line(call.out), d_out.line, sums, tiles}; });
+                launch_tiles(padded, attend_row_sums<T>::rows, [&](int tiles) { return attend_row_sums<T>{call, line_elements::of(call.out, call.value[0], call.value[1]), d_out.line, sums, tiles}; });
                 return with_depth([&](auto depth) {
                     using by_rows = attend_backward_tiles<side::rows, T, Floats, depth, scores_type>;
                     using by_keys = attend_backward_tiles<side::keys, T, Floats, depth, scores_type>;
                     launch_tiles(rows, by_rows::shape::lines, [&](int tiles) { return by_rows{call, q, d_out, k, v, dq, {}, drop, score(), sums, padded, tiles}; });
-                    launch_tiles(keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, k, v, q, d_out, dk, value_line(call.dv), drop, score(), sums, padded, tiles}; });
+                    launch_tiles(keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, k, v, q, d_out, dk, dv, drop, score(), sums, padded, tiles}; });
                 });
             }
         }
@@ -77,10 +77,8 @@ private:
     /// Rows that sums are kept for: whole tiles of any kernel's columns.
     index padded_rows() const { return (rows + 63) / 64 * 64; }
     scores_type score() const { return {scores::of(tree), mask}; }
-    operand lines_of_rows(const attention_memory<const T>& m, index outer, index along) const { return operand::of(m, call.batch, call.row, 1, outer, along); }
-    operand keys_in_depth() const { return operand::of(call.k, call.batch, call.row, call.key, 1, call.depth); }
-    operand keys_in_values() const { return operand::of(call.v, call.batch, call.row, call.key, call.value[0], call.value[1]); }
-    line_elements value_line(const attention_memory<T>& m) const { return line_elements::of(m, call.value[0], call.value[1]); }
+    template <class U> line_operand<U> lines_of_rows(const attention_memory<U>& m, index outer, index along) const { return line_operand<U>::of(m, call.batch, call.row, 1, outer, along); }
+    template <class U> line_operand<U> lines_of_keys(const attention_memory<U>& m, index outer, index along) const { return line_operand<U>::of(m, call.batch, call.row, call.key, outer, along); }
 
     /// f(what lines are padded to).
     template <class G> void with_depth(G&& f) const {

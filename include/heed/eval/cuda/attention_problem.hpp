@@ -95,6 +95,7 @@ struct line_operand {
     line_elements line;
     bool in_chunks;                     // every line lies in whole chunks of 16 bytes
 
+    /// Of a call's row or key axes, the sizes; 1 where it lacks them.
     static line_operand of(const attention_memory<T>& m, const heed::detail::index* batch, const heed::detail::index* row, index key, index outer, index along) {
         line_operand x{m, line_elements::of(m, outer, along), false};
         const auto whole = [](index size, index step) { return size <= 1 || step * static_cast<index>(sizeof(T)) % 16 == 0; };
@@ -120,6 +121,22 @@ HEED_HOST_DEVICE void load_lines(Block& block, shared_tile<E, Depth> to, const l
         else {
             HEED_ROLL for (int j = 0; j < tile::per_chunk; ++j)
                 to.at(row, column + j) = j < here ? reinterpret_cast<const E*>(line)[x.line.step(column + j)] : E(0.0f);
+        }
+    }
+}
+
+/// Writes what a thread holds of line half h of a product's fragments, times a factor. Column(n, e) says where it stands.
+template <class E, int C, class T, class Column>
+HEED_HOST_DEVICE void store_line(const line_operand<T>& to, T* begin, const float (&sum)[C][4], int h, float factor, Column&& column) {
+    E* const line = reinterpret_cast<E*>(begin);
+    const int count = static_cast<int>(to.line.count);
+    HEED_UNROLL for (int n = 0; n < C; ++n) {
+        const int at = column(n);
+        const float first = sum[n][2 * h] * factor, second = sum[n][2 * h + 1] * factor;
+        if (to.in_chunks && at + 1 < count) *reinterpret_cast<together<E, 2>*>(line + at) = {static_cast<E>(first), static_cast<E>(second)};
+        else {
+            if (at < count) line[to.line.step(at)] = static_cast<E>(first);
+            if (at + 1 < count) line[to.line.step(at + 1)] = static_cast<E>(second);
         }
     }
 }

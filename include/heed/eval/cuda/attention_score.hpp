@@ -59,6 +59,17 @@ struct score_trees {
     Tree tree;
     Mask mask;
 
+    /// What a product is multiplied by in base 2, where that is all; negative where it is not.
+    HEED_HOST_DEVICE float scale() const {
+        if constexpr (linear) return tree.factor * log2_e;
+        else return -1;
+    }
+    /// The same as the derivative of every score, in base e.
+    HEED_HOST_DEVICE float slope() const {
+        if constexpr (linear) return tree.factor;
+        else return 1;
+    }
+
     /// What a row's scores are made of.
     struct of_row {
         Tree tree;
@@ -67,13 +78,13 @@ struct score_trees {
             if constexpr (masked) return mask.template get<context>(lowered::spot{key, 1, nullptr}).value[0];
             else return true;
         }
-        /// The score of a product, which is in base 2 as all that follows; its derivative by the product, in base e.
+        /// The score of a product, which is in base 2 as all that follows; its derivative by the product, in base e, but for slope().
         HEED_HOST_DEVICE float score(int key, float product) const {
             if constexpr (linear) return product * (tree.factor * log2_e);
             else return tree.template get<context>(lowered::spot{key, 1, &product}).value[0] * log2_e;
         }
         HEED_HOST_DEVICE float slope(int key, float product) const {
-            if constexpr (linear) return tree.factor;
+            if constexpr (linear) return 1;             // it multiplies whole sums, once
             else return derivatives::derive(tree).template get<context>(lowered::spot{key, 1, &product}).value[0];
         }
     };
