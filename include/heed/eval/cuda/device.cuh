@@ -76,7 +76,12 @@ struct device {
     static void give_back(void* p) noexcept { cudaFreeAsync(p, stream()); }
     static void copy(void* to, const void* from, std::size_t bytes) { HEED_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream())); }
     static void fill(void* to, int byte, std::size_t bytes) { HEED_CUDA(cudaMemsetAsync(to, byte, bytes, stream())); }
-    static void from_host(void* to, const void* from, std::size_t bytes) { HEED_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream())); }
+    /// `from` may be written again when this returns. (What is page-locked is not copied aside first, but read while it lies there.)
+    static void from_host(void* to, const void* from, std::size_t bytes) {
+        HEED_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()));
+        cudaPointerAttributes memory;
+        if (cudaPointerGetAttributes(&memory, from) == cudaSuccess && memory.type == cudaMemoryTypeHost) HEED_CUDA(cudaStreamSynchronize(stream()));
+    }
     static void to_host(void* to, const void* from, std::size_t bytes) {
         HEED_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
         wait();
