@@ -8,6 +8,7 @@ namespace {
 struct token : axis<> {};
 struct other : axis<> {};
 using texts = ragged<batch, token>;
+using keys_of_texts = ragged<batch, other>;
 
 template <class T> double worst_of_ragged() {
     const texts lengths{3, 0, 70, 1, 33};
@@ -27,6 +28,25 @@ template <class T> double worst_of_ragged() {
     return worst(to_host(out), expected);
 }
 
+/// The gradients of a ragged batch.
+template <class T> results ragged_gradients() {
+    const texts lengths{3, 0, 70, 1, 33};
+    tensor<float, texts, head, depth> host(lengths, depth{24});
+    const auto made = [&](int salt) {
+        for (std::ptrdiff_t i = 0; i < host.size(); ++i) host.data()[i] = number(salt, i);
+        if constexpr (std::is_same_v<T, float>) return cuda::tensor<T, texts, head, depth>(host);
+        else return cuda::tensor<T, texts, head, depth>(eval(as<T>(host)));
+    };
+    const auto q = made(1), k = made(2), v = made(3), d_out = made(4);
+    cuda::tensor<T, texts, head, depth> out, dq;
+    cuda::tensor<std::conditional_t<std::is_same_v<T, bf16>, float, T>, texts, head> log_sum_exp;
+    cuda::tensor<T, keys_of_texts, head, depth> dk, dv;
+    const auto scores = where(position<other>() <= position<token>(), dot<depth>(q, rename<token, other>(k)) * 0.4f, -infinity);
+    attention_forward<other>(scores, rename<token, other>(v), out, log_sum_exp);
+    attention_backward<other>(scores, rename<token, other>(v), out, log_sum_exp, d_out, dq, dk, dv);
+    return {to_host(out), to_host(log_sum_exp), to_host(dq), to_host(dk), to_host(dv)};
+}
+
 /// Copies of 16 bytes that the forward begins.
 template <class Scores> long copies_of(const operands<bf16>& o, Scores&& scores) {
     simulated::block::copies = 0;
@@ -39,6 +59,9 @@ template <class Scores> long copies_of(const operands<bf16>& o, Scores&& scores)
 TEST_CASE("attention on tiles: ragged batches") {
     CHECK(worst_of_ragged<float>() <= 1e-5);
     CHECK(worst_of_ragged<bf16>() <= 2e-2);
+    const results right = ragged_gradients<double>();
+    check_close(ragged_gradients<float>(), right, 1e-5);
+    check_close(ragged_gradients<bf16>(), right, 2e-2);
 }
 
 TEST_CASE("attention on tiles: tiles that are ruled out are not loaded, and more of them than one walk asks for at once") {

@@ -5,6 +5,41 @@ using namespace attention_cases;
 
 namespace {
 const sizes some_sizes[] = {{2, 33, 70, 2, 20, 24}, {1, 130, 65, 1, 64, 5}};
+
+const auto capped = [](const auto& o) {
+    return where(position<key>() <= position<query>(), 4 * tanh(dot<depth>(o.q, o.k) / 4) - o.slope * (position<query>() - position<key>()), -infinity);
+};
+}
+
+TEST_CASE("what the kernels on tiles are held against is the reference, and its gradients are differences") {
+    const values x({2, 3, 4, 2, 3, 2});
+    const tensor<float, batch, query, head, group, value> right = dot<key>(softmax<key>(capped(x)), x.v);
+    operands<double> o(x);
+    const results got = compute(o, capped, {}, true);
+    CHECK(worst(got.out, {right.data(), right.data() + right.size()}) <= 1e-6);
+    const std::vector<double> d_out = to_host(o.d_out);
+    const auto loss = [&] {
+        const results r = compute(o, capped, {}, false);
+        double sum = 0;
+        for (std::size_t i = 0; i < d_out.size(); ++i) sum += r.out[i] * d_out[i];
+        return sum;
+    };
+    const auto differences = [&](auto& t) {
+        std::vector<double> all;
+        for (std::ptrdiff_t i = 0; i < t.size(); ++i) {
+            const double here = t.data()[i].value, step = 1e-5;
+            t.data()[i].value = here + step;
+            const double above = loss();
+            t.data()[i].value = here - step;
+            const double below = loss();
+            t.data()[i].value = here;
+            all.push_back((above - below) / (2 * step));
+        }
+        return all;
+    };
+    CHECK(worst(got.dq, differences(o.q)) <= 1e-6);
+    CHECK(worst(got.dk, differences(o.k)) <= 1e-6);
+    CHECK(worst(got.dv, differences(o.v)) <= 1e-6);
 }
 
 TEST_CASE("attention on tiles: a bias, of which some is -infinity") {
@@ -17,9 +52,7 @@ TEST_CASE("attention on tiles: a bias, of which some is -infinity") {
 }
 TEST_CASE("attention on tiles: a soft cap and ALiBi") {
     for (const sizes& n : some_sizes)
-        check(values(n), [](const auto& o) {
-            return where(position<key>() <= position<query>(), 4 * tanh(dot<depth>(o.q, o.k) / 4) - o.slope * (position<query>() - position<key>()), -infinity);
-        });
+        check(values(n), capped);
 }
 TEST_CASE("attention on tiles: a mask in memory, with dropout") {
     for (const sizes& n : some_sizes)

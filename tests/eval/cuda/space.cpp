@@ -79,7 +79,7 @@ TEST_CASE("a tensor on a GPU is made of a list, of zeros, and cleared") {
     CHECK(float(sum<batch, model>(x)) == 6);
     x.clear();
     CHECK(float(sum<batch, model>(abs(x))) == 0);
-    x = position<model>();
+    x = broadcast<batch>(position<model>());
     CHECK(float(max<batch, model>(x)) == 2);
     x = cuda::tensor<float, batch, model>{{1, 1, 1}, {2, 2, 2}};
     CHECK(float(mean<batch, model>(x)) == 1.5f);

@@ -158,15 +158,15 @@ private:
         }
         bool hides = false;
         const auto pair = [&](const auto& score, int row, int key, row_sums sum, float& weight, float& slope) {
-            const float product = weight;
-            float x;
-            if (whole) x = score.score(key, product);
-            else x = key < problem.keys && row < problem.rows && score.sees(key) ? score.score(key, product) : static_cast<float>(negative_infinity());
-            const bool hidden = x == static_cast<float>(negative_infinity());
+            const float dot = weight;
+            float s;
+            if (whole) s = score.score(key, dot);
+            else s = key < problem.keys && row < problem.rows && score.sees(key) ? score.score(key, dot) : static_cast<float>(negative_infinity());
+            const bool hidden = s == static_cast<float>(negative_infinity());
             hides = hides || hidden;
-            const float of_softmax = block.exp2(x - sum.log_sum_exp), left = drop.drops() ? drop.factor(problem.number, row, key) : 1.0f;
+            const float of_softmax = block.exp2(s - sum.log_sum_exp), left = drop.drops() ? drop.factor(problem.number, row, key) : 1.0f;
             weight = hidden ? hidden_weight() : of_softmax * left;
-            slope = hidden ? hidden_weight() : of_softmax * (left * slope - sum.d) * score.slope(key, product);
+            slope = hidden ? hidden_weight() : of_softmax * (left * slope - sum.d) * score.slope(key, dot);
         };
         const auto clamped = [&](int row) { return row < problem.rows ? row : problem.rows - 1; };
         if constexpr (of_rows) {

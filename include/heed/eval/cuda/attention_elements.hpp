@@ -14,7 +14,7 @@ using heed::detail::attention_call, heed::detail::attention_memory;
 /// The scores of a statement, one by one.
 template <class F, class Slots, class T, class Tree, class Mask>
 struct attention_scores {
-    using number = lanes<F, lowered::no_lane>;
+    using one = lanes<F, lowered::no_lane>;
     attention_call<T> call;
     Tree tree;
     Mask mask;
@@ -32,7 +32,7 @@ struct attention_scores {
         const T* const a = place(x, problem, row, key);
         const T* const b = place(y, problem, row, key);
         F sum = 0;
-        for (index d = 0; d < call.depth; ++d) sum += number::read(a[d * x.inner[1]]) * number::read(b[d * y.inner[1]]);
+        for (index d = 0; d < call.depth; ++d) sum += one::read(a[d * x.inner[1]]) * one::read(b[d * y.inner[1]]);
         return sum;
     }
     /// The score of a pair, -infinity where it is hidden; its derivative by the product, where asked.
@@ -45,17 +45,17 @@ struct attention_scores {
         if constexpr (!std::is_same_v<Mask, heed::detail::no_mask>) {
             Mask m = mask;
             m.template seek<lowered::no_lane>(at, before);
-            if (!m.template get<number>(lowered::spot{}).value[0]) return static_cast<F>(negative_infinity());
+            if (!m.template get<one>(lowered::spot{}).value[0]) return static_cast<F>(negative_infinity());
         }
         const T rounded(static_cast<value_of<T>>(product(call.q, call.k, problem, row, first_key(problem) + key)));
         if (slope) {
             auto derived = derivatives::derive(tree);
             derived.template seek<lowered::no_lane>(at, before);
-            *slope = derived.template get<number>(lowered::spot{0, 1, &rounded}).value[0];
+            *slope = derived.template get<one>(lowered::spot{0, 1, &rounded}).value[0];
         }
         Tree t = tree;
         t.template seek<lowered::no_lane>(at, before);
-        return t.template get<number>(lowered::spot{0, 1, &rounded}).value[0];
+        return t.template get<one>(lowered::spot{0, 1, &rounded}).value[0];
     }
     /// What dropout leaves of a weight.
     HEED_HOST_DEVICE F kept(const index* problem, const index* row, index key) const {
@@ -73,18 +73,17 @@ template <class F, class Slots, class T, class Tree, class Mask>
 struct attend_elements : attention_scores<F, Slots, T, Tree, Mask> {
     static constexpr int threads = 128;
     using base = attention_scores<F, Slots, T, Tree, Mask>;
-    using number = typename base::number;
+    using one = typename base::one;
     index most_rows;                    // of a problem
 
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
-        const auto& call = this->call;
-        const index values = call.value[0] * call.value[1], n = block.number() * threads + block.thread();
+        const index values = this->call.value[0] * this->call.value[1], n = block.number() * threads + block.thread();
         index problem[4];
-        if (n >= call.batches() * most_rows * values) return;
-        call.place_of(n / values / most_rows, problem);
-        const index value = n % values, r = n / values % most_rows, keys = call.keys_of(problem);
-        if (r >= call.rows_of(problem)) return;
+        if (n >= this->call.batches() * most_rows * values) return;
+        this->call.place_of(n / values / most_rows, problem);
+        const index value = n % values, r = n / values % most_rows, keys = this->call.keys_of(problem);
+        if (r >= this->call.rows_of(problem)) return;
         index row[3];
         this->row_of(r, row);
         F top = static_cast<F>(negative_infinity()), total = 0, sum = 0;
@@ -97,13 +96,13 @@ struct attend_elements : attention_scores<F, Slots, T, Tree, Mask> {
         for (index j = 0; j < keys; ++j) {
             const F s = this->score(problem, row, j);
             if (base::is_hidden(s)) continue;
-            const F v = number::read(this->place(call.v, problem, row, this->first_key(problem) + j)[base::step(call.v.inner, value, call.value[1])]);
+            const F v = one::read(this->place(this->call.v, problem, row, this->first_key(problem) + j)[base::step(this->call.v.inner, value, this->call.value[1])]);
             sum += this->kept(problem, row, j) * (std::exp(s - top) / total) * v;
         }
-        number::store(this->place(call.out, problem, row, 0) + base::step(call.out.inner, value, call.value[1]), 0, pack<F, 1>(sum));
-        if (value == 0 && call.log_sum_exp.data) {
+        one::store(this->place(this->call.out, problem, row, 0) + base::step(this->call.out.inner, value, this->call.value[1]), 0, pack<F, 1>(sum));
+        if (value == 0 && this->call.log_sum_exp.data) {
             const F whole = total > 0 || total != total ? std::log(total) + top : static_cast<F>(negative_infinity());
-            number::store(this->place(call.log_sum_exp, problem, row, 0), 0, pack<F, 1>(whole));
+            one::store(this->place(this->call.log_sum_exp, problem, row, 0), 0, pack<F, 1>(whole));
         }
     }
 };
@@ -116,63 +115,61 @@ template <gradient_of Which, class F, class Slots, class T, class Tree, class Ma
 struct attend_backward_elements : attention_scores<F, Slots, T, Tree, Mask> {
     static constexpr int threads = 128;
     using base = attention_scores<F, Slots, T, Tree, Mask>;
-    using number = typename base::number;
+    using one = typename base::one;
     index most_lines;                   // rows of a problem, or its keys
 
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
-        const auto& call = this->call;
-        const index columns = Which == gradient_of::values ? call.value[0] * call.value[1] : call.depth, n = block.number() * threads + block.thread();
+        const index columns = Which == gradient_of::values ? this->call.value[0] * this->call.value[1] : this->call.depth, n = block.number() * threads + block.thread();
         index problem[4], row[3] = {0, 0, 0};
-        if (n >= call.batches() * most_lines * columns) return;
-        call.place_of(n / columns / most_lines, problem);
-        const index column = n % columns, line = n / columns % most_lines, rows = call.rows_of(problem), keys = call.keys_of(problem), first = this->first_key(problem);
+        if (n >= this->call.batches() * most_lines * columns) return;
+        this->call.place_of(n / columns / most_lines, problem);
+        const index column = n % columns, line = n / columns % most_lines, rows = this->call.rows_of(problem), keys = this->call.keys_of(problem), first = this->first_key(problem);
         F sum = 0;
         if constexpr (Which == gradient_of::queries) {
             if (line >= rows) return;
             this->row_of(line, row);
             for (index j = 0; j < keys; ++j) {
                 const F ds = of_score(problem, row, j);
-                if (ds != 0) sum += ds * number::read(this->place(call.k, problem, row, first + j)[column * call.k.inner[1]]);
+                if (ds != 0) sum += ds * one::read(this->place(this->call.k, problem, row, first + j)[column * this->call.k.inner[1]]);
             }
-            number::store(this->place(call.dq, problem, row, 0) + column * call.dq.inner[1], 0, pack<F, 1>(sum));
+            one::store(this->place(this->call.dq, problem, row, 0) + column * this->call.dq.inner[1], 0, pack<F, 1>(sum));
         } else {
             if (line >= keys) return;
             for (index r = 0; r < rows; ++r) {
                 this->row_of(r, row);
                 if constexpr (Which == gradient_of::keys) {
                     const F ds = of_score(problem, row, line);
-                    if (ds != 0) sum += ds * number::read(this->place(call.q, problem, row, 0)[column * call.q.inner[1]]);
+                    if (ds != 0) sum += ds * one::read(this->place(this->call.q, problem, row, 0)[column * this->call.q.inner[1]]);
                 } else {
                     const F p = weight(problem, row, this->score(problem, row, line));
-                    if (p != 0) sum += this->kept(problem, row, line) * p * number::read(this->place(call.d_out, problem, row, 0)[base::step(call.d_out.inner, column, call.value[1])]);
+                    if (p != 0) sum += this->kept(problem, row, line) * p * one::read(this->place(this->call.d_out, problem, row, 0)[base::step(this->call.d_out.inner, column, this->call.value[1])]);
                 }
             }
             for (index& at : row) at = 0;
-            if constexpr (Which == gradient_of::keys) number::store(this->place(call.dk, problem, row, first + line) + column * call.dk.inner[1], 0, pack<F, 1>(sum));
-            else number::store(this->place(call.dv, problem, row, first + line) + base::step(call.dv.inner, column, call.value[1]), 0, pack<F, 1>(sum));
+            if constexpr (Which == gradient_of::keys) one::store(this->place(this->call.dk, problem, row, first + line) + column * this->call.dk.inner[1], 0, pack<F, 1>(sum));
+            else one::store(this->place(this->call.dv, problem, row, first + line) + base::step(this->call.dv.inner, column, this->call.value[1]), 0, pack<F, 1>(sum));
         }
     }
 
 private:
     HEED_HOST_DEVICE F weight(const index* problem, const index* row, F score) const {
         if (base::is_hidden(score)) return 0;
-        return std::exp(score - number::read(*this->place(this->call.log_sum_exp, problem, row, 0)));
+        return std::exp(score - one::read(*this->place(this->call.log_sum_exp, problem, row, 0)));
     }
     /// The gradient of the product that a score is made of.
     HEED_HOST_DEVICE F of_score(const index* problem, const index* row, index key) const {
-        const auto& call = this->call;
         F slope = 0;
         const F score = this->score(problem, row, key, &slope), p = weight(problem, row, score);
         if (base::is_hidden(score)) return 0;
-        const T* const d_out = this->place(call.d_out, problem, row, 0);
-        const T* const v = this->place(call.v, problem, row, this->first_key(problem) + key);
-        const T* const out = this->place(call.out, problem, row, 0);
+        const T* const d_out = this->place(this->call.d_out, problem, row, 0);
+        const T* const v = this->place(this->call.v, problem, row, this->first_key(problem) + key);
+        const T* const out = this->place(this->call.out, problem, row, 0);
         F dw = 0, d = 0;
-        for (index i = 0, values = call.value[0] * call.value[1]; i < values; ++i) {
-            const F g = number::read(d_out[base::step(call.d_out.inner, i, call.value[1])]);
-            dw += g * number::read(v[base::step(call.v.inner, i, call.value[1])]);
-            d += g * number::read(out[base::step(call.out.inner, i, call.value[1])]);
+        for (index i = 0, values = this->call.value[0] * this->call.value[1]; i < values; ++i) {
+            const F g = one::read(d_out[base::step(this->call.d_out.inner, i, this->call.value[1])]);
+            dw += g * one::read(v[base::step(this->call.v.inner, i, this->call.value[1])]);
+            d += g * one::read(out[base::step(this->call.out.inner, i, this->call.value[1])]);
         }
         return p * (this->kept(problem, row, key) * dw - d) * slope;
     }

@@ -30,7 +30,7 @@ struct contract_elements {
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
         using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
-        using number = lanes<F, lowered::no_lane>;
+        using one = lanes<F, lowered::no_lane>;
         const index n = block.number() * threads + block.thread();
         if (n >= count) return;
         const index columns = axes.columns.total(), rows = axes.rows.total(), depth = axes.depth.total();
@@ -38,9 +38,9 @@ struct contract_elements {
         const Factor* const x = a + offset_in(axes.batch, axes.batch.a, g) + offset_in(axes.rows, axes.rows.a, i);
         const Factor* const y = b + offset_in(axes.batch, axes.batch.b, g) + offset_in(axes.columns, axes.columns.b, j);
         T* const to = c + offset_in(axes.batch, axes.batch.c, g) + offset_in(axes.rows, axes.rows.c, i) + offset_in(axes.columns, axes.columns.c, j);
-        F sum = (accumulate ? number::read(*to) : F(0)) + (bias ? number::read(bias[j]) : F(0));
-        for (index d = 0; d < depth; ++d) sum += number::read(x[offset_in(axes.depth, axes.depth.a, d)]) * number::read(y[offset_in(axes.depth, axes.depth.b, d)]);
-        number::store(to, 0, pack<F, 1>(sum));
+        F sum = (accumulate ? one::read(*to) : F(0)) + (bias ? one::read(bias[j]) : F(0));
+        for (index d = 0; d < depth; ++d) sum += one::read(x[offset_in(axes.depth, axes.depth.a, d)]) * one::read(y[offset_in(axes.depth, axes.depth.b, d)]);
+        one::store(to, 0, pack<F, 1>(sum));
     }
 };
 

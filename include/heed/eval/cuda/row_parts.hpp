@@ -31,14 +31,13 @@ struct sum_parts : row_statement<Shape, Tree, T> {
 
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
-        const lowered::loops& l = this->l;
         const index group = block.number() % groups, part = block.number() / groups;
         const int column = block.thread() % across, first = block.thread() / across;
         const index row = group * across + column;
         const bool inside = row < this->rows;
         lowered::cursor c;
-        if (inside) find_place<0, Shape::outer>(l, static_cast<number>(row), c);
-        const index lane = ByColumns ? c.at[C::lane] : 0, places = inside ? count_from<Shape::outer, Shape::last + 1>(l, c) : 0;
+        if (inside) find_place<0, Shape::outer>(this->l, static_cast<number>(row), c);
+        const index lane = ByColumns ? c.at[C::lane] : 0, places = inside ? count_from<Shape::outer, Shape::last + 1>(this->l, c) : 0;
         const index end = (part + 1) * length < places ? (part + 1) * length : places;
         Tree t = this->tree;
         F* const sums = reinterpret_cast<F*>(block.shared());
@@ -47,7 +46,7 @@ struct sum_parts : row_statement<Shape, Tree, T> {
             using V = pack<F, 1>;
             typename C::floating sum(op::identity);
             for (index i = part * length + first; i < end; i += down) {
-                find_place<Shape::outer, Shape::last + 1>(l, static_cast<number>(i), c);
+                find_place<Shape::outer, Shape::last + 1>(this->l, static_cast<number>(i), c);
                 r.x.template seek<C::lane>(c.at, c.row);
                 sum = op::combine(sum, C::to_floating(r.x.template get<C>(lowered::spot{ByColumns ? lane : c.at[C::lane] * C::width, C::width, nullptr})));
             }

@@ -69,14 +69,13 @@ struct program_by_rows : row_statement<Shape, Tree, T> {
 
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
-        const lowered::loops& l = this->l;
         const int team = warps * warp, at_once = row_threads / team;
         const index row = block.number() * at_once + block.thread() / team;
         if (row >= this->rows) return;
         const row_team<F, Block> threads_of{block, warps, block.thread() % team, reinterpret_cast<F*>(block.shared())};
         lowered::cursor c;
-        find_place<0, Shape::outer>(l, static_cast<number>(row), c);
-        const index places = count_from<Shape::outer, Shape::last + 1>(l, c);
+        find_place<0, Shape::outer>(this->l, static_cast<number>(row), c);
+        const index places = count_from<Shape::outer, Shape::last + 1>(this->l, c);
         Tree t = this->tree;
         V reduced[Tree::reduction_count + 1] = {};
         bool done[Tree::reduction_count + 1] = {};
@@ -139,14 +138,13 @@ struct program_by_columns : row_statement<Shape, Tree, T> {
 
     template <class Block>
     HEED_HOST_DEVICE void operator()(Block& block) const {
-        const lowered::loops& l = this->l;
         const int column = block.thread() % across, first = block.thread() / across;
         const index row = block.number() * across + column;
         const bool inside = row < this->rows;
         F* const sums = reinterpret_cast<F*>(block.shared());
         lowered::cursor c;
-        if (inside) find_place<0, Shape::outer>(l, static_cast<number>(row), c);
-        const index lane = c.at[C::lane], places = inside ? count_from<Shape::outer, Shape::last + 1>(l, c) : 0;
+        if (inside) find_place<0, Shape::outer>(this->l, static_cast<number>(row), c);
+        const index lane = c.at[C::lane], places = inside ? count_from<Shape::outer, Shape::last + 1>(this->l, c) : 0;
         Tree t = this->tree;
         V reduced[Tree::reduction_count + 1] = {};
         bool done[Tree::reduction_count + 1] = {};
@@ -164,7 +162,7 @@ struct program_by_columns : row_statement<Shape, Tree, T> {
             } else {
                 V sum(op::identity);
                 for (index i = first; i < places; i += down) {
-                    find_place<Shape::outer, Shape::last + 1>(l, static_cast<number>(i), c);
+                    find_place<Shape::outer, Shape::last + 1>(this->l, static_cast<number>(i), c);
                     r.x.template seek<C::lane>(c.at, c.row);
                     sum = op::combine(sum, C::to_floating(r.x.template get<C>(lowered::spot{lane, 1, reduced})));
                 }
@@ -183,7 +181,7 @@ struct program_by_columns : row_statement<Shape, Tree, T> {
         };
         if constexpr (Shape::writes_inner) {
             for (index i = first; i < places; i += down) {
-                find_place<Shape::outer, Shape::last + 1>(l, static_cast<number>(i), c);
+                find_place<Shape::outer, Shape::last + 1>(this->l, static_cast<number>(i), c);
                 write();
             }
         } else if (inside && first == 0) write();
