@@ -32,10 +32,10 @@ struct attend_row_sums {
         const int row = problem.tile * rows + block.thread() / warp;
         float sum = 0;
         if (row < problem.rows) {
-            using number = lanes<float, 0>;
+            using one = lanes<float, 0>;
             const T* const out = problem.begin(call, call.out) + problem.step_to_row(call.out, row);
             const T* const d_out = problem.begin(call, call.d_out) + problem.step_to_row(call.d_out, row);
-            for (int i = block.thread() % warp; i < line.count; i += warp) sum += number::read(out[line.step(i)]) * number::read(d_out[d_line.step(i)]);
+            for (int i = block.thread() % warp; i < line.count; i += warp) sum += one::read(out[line.step(i)]) * one::read(d_out[d_line.step(i)]);
         }
         for (int bits = 1; bits < warp; bits *= 2) sum += block.exchange(sum, bits);
         if (block.thread() % warp != 0) return;
