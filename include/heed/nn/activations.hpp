@@ -32,6 +32,10 @@ using reduced = typename activations::tensor_over<activations::number<X>, lists:
 template <class X, class In, class... Out>
 using projected = typename activations::tensor_over<activations::number<X>, lists::join<lists::without<activations::items<X>, axes<In>>, axes<Out...>>>::type;
 
+/// The log-sum-exp of attention whose queries or output are X: without its Depth, in float where X is bf16.
+template <class X, class Depth>
+using log_sums = typename activations::tensor_over<heed::detail::log_sum_exp_of<activations::number<X>>, lists::without<activations::items<X>, axes<Depth>>>::type;
+
 /// What ids of type Ids look up in a table of T: the axes of the ids, then those of a row.
 template <class T, class Ids, class... A>
 using looked_up = typename activations::tensor_over<T, lists::join<activations::items<Ids>, axes<A...>>>::type;

@@ -67,7 +67,7 @@ struct self_attention {
     struct trace_of {
         projected<X, Model, Head, Depth> q, o, d_o, dq;
         renamed<projected<X, Model, Head, Depth>, Token, key> k, v, dk, dv;
-        reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
+        log_sums<projected<X, Model, Head, Depth>, Depth> log_sum;
         like<X> y, dx;
         weight_dropout drop;
 
@@ -168,7 +168,7 @@ struct cross_attention {
     struct trace_of {
         projected<X, Model, Head, Depth> q, o, d_o, dq;
         projected<Memory, SourceModel, Head, Depth> k, v, dk, dv;
-        reduced<projected<X, Model, Head, Depth>, Depth> log_sum;
+        log_sums<projected<X, Model, Head, Depth>, Depth> log_sum;
         like<X> y, dx;
         like<Memory> dmemory;
         weight_dropout drop;

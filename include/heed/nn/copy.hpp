@@ -37,8 +37,8 @@ void read_numbers(std::span<const T> numbers, auto&& f) {
     }
 }
 
-/// The values of a model's parameters to another model of the same parts, wherever each lives: a model that was loaded on
-/// the host to a GPU, one that was trained there back. Throws value_error where the parts differ; some of `to` may then
+/// The values of a model's parameters to another model of the same parts, wherever each lives, as what it holds: a model that
+/// was loaded on the host to a GPU, one that was trained there back, one of float rounded to bf16. Throws value_error where the parts differ; some of `to` may then
 /// have its values already.
 template <class From, class To>
 void copy_values(const From& from, To& to) {
@@ -55,7 +55,8 @@ void copy_values(const From& from, To& to) {
                 throw value_error("copy_values: parameter " + std::to_string(met) + " is " + std::string(from_name) + " of " + std::to_string(values.size()) +
                                   " numbers in one model, and " + std::string(name) + " of " + std::to_string(targets.size()) + " in the other.");
             read_numbers(std::span(values), [&](auto numbers) {
-                write_numbers(targets, [&](auto written) { std::ranges::copy(numbers, written.begin()); });
+                using number = std::remove_cvref_t<decltype(targets[0])>;
+                write_numbers(targets, [&](auto written) { std::ranges::transform(numbers, written.begin(), [](auto x) { return static_cast<value_of<number>>(x); }); });
             });
         });
         ++met;
