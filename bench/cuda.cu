@@ -86,6 +86,41 @@ template <class T> double product_rate(const char* name, cuda::precision how) {
     return flops / seconds;
 }
 
+void time_row(const char* name, double seconds) { std::printf("%-58s %10.1f us\n", name, 1e6 * seconds); }
+
+template <class T> using feed_encoder = nn::transformer_encoder<T, token, model, head, depth, inner, nn::gelu_by_tanh>;
+
+/// The encoder's forward, statement by statement and as a graph; its training step.
+void encoder_rows(batch batches, token tokens) {
+    {
+        feed_encoder<cuda::on<bf16>> encoder(2);
+        nn::initialise(encoder, 1);
+        cuda::tensor<bf16, batch, token, model> x(batches, tokens);
+        x = as<bf16>(sigmoid(0.01 * broadcast<batch>(position<model>() - 2 * position<token>())));
+        typename feed_encoder<cuda::on<bf16>>::template scratch_of<decltype(x)> scratch;
+        const auto forward = [&] { encoder.forward(x, nn::everything{}, scratch); };
+        time_row("forward, bf16", median_seconds(forward));
+        const cuda::graph captured = cuda::capture(forward);
+        time_row("forward, bf16, as a graph", median_seconds([&] { captured.launch(); }));
+    }
+    {
+        const cuda::use_precision use(cuda::precision::tf32);
+        feed_encoder<cuda::on<float>> encoder(2);
+        nn::initialise(encoder, 1);
+        train::adamw<cuda::on<float>> optimizer;
+        cuda::tensor<float, batch, token, model> x(batches, tokens);
+        x = sigmoid(0.01 * broadcast<batch>(position<model>() - 2 * position<token>()));
+        auto trace = nn::trace_for(encoder, x);
+        time_row("forward, TF32", median_seconds([&] { encoder.forward(x, nn::everything{}, trace); }));
+        time_row("a training step, TF32", median_seconds([&] {
+            nn::clear_gradients(encoder);
+            const auto& y = encoder.forward(x, nn::everything{}, trace);
+            encoder.backward(y, x, nn::everything{}, trace);
+            optimizer.step(encoder, 1e-4);
+        }));
+    }
+}
+
 }  // namespace
 
 int main() try {
@@ -144,7 +179,14 @@ int main() try {
         const auto scores = dot<depth>(q, k) / 5.65685f;
         const double flops = 4.0 * 256 * 8 * 256 * 256 * 32;
         compute_row("attention, bf16, 8 heads of 32", flops, median_seconds([&] { o = dot<key>(softmax<key>(scores), v); }), half);
+        cuda::tensor<bf16, batch, token, head, depth> dq, d_o = o;
+        cuda::tensor<bf16, batch, key, head, depth> dk, dv;
+        cuda::tensor<float, batch, token, head> log_sum_exp;
+        attention_forward<key>(scores, v, o, log_sum_exp);
+        compute_row("its gradients", 2.5 * flops, median_seconds([&] { attention_backward<key>(scores, v, o, log_sum_exp, d_o, dq, dk, dv); }), half);
     }
+    std::printf("\nThe feed encoder: batch 256, token 256, model 256, 8 heads of 32, hidden 1024, 2 layers\n");
+    encoder_rows(batches, tokens);
     return 0;
 } catch (const device_error& found) {
     std::printf("%s\n", found.what());

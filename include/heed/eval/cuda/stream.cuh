@@ -18,7 +18,8 @@ namespace heed::inline HEED_TARGET::cuda {
 
 [[noreturn, gnu::cold]] inline void throw_device_error(cudaError_t error, const char* call, const std::source_location& place) {
     cudaGetLastError();                 // it is told now, and not again by the next call
-    throw device_error(std::string(call) + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ", " + place.file_name() + ":" + std::to_string(place.line()) + ")");
+    const char* const hint = error == cudaErrorIllegalAddress ? "; memory of another device, or of a tensor that is gone, was used" : "";
+    throw device_error(std::string(call) + ": " + cudaGetErrorString(error) + hint + " (" + cudaGetErrorName(error) + ", " + place.file_name() + ":" + std::to_string(place.line()) + ")");
 }
 inline void check(cudaError_t error, const char* call, const std::source_location& place = std::source_location::current()) {
     if (error != cudaSuccess) [[unlikely]] throw_device_error(error, call, place);
