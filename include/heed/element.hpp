@@ -2,6 +2,7 @@
 #pragma once
 
 #include <heed/bf16.hpp>
+#include <heed/fp16.hpp>
 #include <heed/target.hpp>
 
 #include <concepts>
@@ -37,15 +38,17 @@ template <class U, class T> using in_space_of = typename element<T>::template wi
 
 template <class T> inline constexpr bool is_mask = std::is_same_v<value_of<T>, bool>;
 template <class T> inline constexpr bool is_integer = std::is_same_v<value_of<T>, std::int32_t>;
+/// Of 16 bits: stored so, and computed in float.
+template <class T> inline constexpr bool is_half = std::is_same_v<value_of<T>, bf16> || std::is_same_v<value_of<T>, fp16>;
 template <class T> inline constexpr bool is_floating =
-    std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double> || std::is_same_v<value_of<T>, bf16> || std::is_same_v<value_of<T>, weak>;
+    std::is_same_v<value_of<T>, float> || std::is_same_v<value_of<T>, double> || is_half<T> || std::is_same_v<value_of<T>, weak>;
 
 /// The bits of a tensor's elements: what a tensor of these elements can be made of.
 template <class T> concept storable = is_mask<T> || is_integer<T> || (is_floating<T> && !std::is_same_v<value_of<T>, weak>) || std::is_same_v<T, absorbed>;
 
 namespace elements {
 
-template <class L, class R> struct promotion { using type = void; };                     // float, double and bf16 do not mix
+template <class L, class R> struct promotion { using type = void; };                     // float, double, bf16 and fp16 do not mix
 template <class T> struct promotion<T, T> { using type = T; };
 template <class L, class R>
     requires(!std::is_same_v<L, R> && !(is_floating<L> && is_floating<R>))

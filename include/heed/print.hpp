@@ -40,7 +40,7 @@ level* add_levels(level* to, index size, index stride, const index* offsets, ind
 template <class T> constexpr const char* element_name() {
     if constexpr (is_mask<T>) return "bool";
     else if constexpr (is_integer<T>) return "int";
-    else if constexpr (std::is_same_v<T, bf16>) return "bf16";
+    else if constexpr (is_half<T>) return std::is_same_v<T, bf16> ? "bf16" : "fp16";
     else return std::is_same_v<T, double> ? "double" : "float";
 }
 
@@ -67,7 +67,7 @@ inline void sizes(std::ostream& out, const level* first, const level* last) {
 template <class T>
 void elements(std::ostream& out, const T* data, const level* l, const level* last, int depth, index rows) {
     if (l == last) {
-        if constexpr (std::is_same_v<T, bf16>) out << static_cast<float>(*data);
+        if constexpr (is_half<T>) out << static_cast<float>(*data);
         else out << *data;
         return;
     }

@@ -114,7 +114,7 @@ public:
     using value_type = T;
     using iterator = T*;
     using list = typename detail::nested<T, rank>::type;
-    static_assert(storable<T>, "heed: elements are float, double, int, bool or bf16");
+    static_assert(storable<T>, "heed: elements are float, double, int, bool, bf16 or fp16");
     static_assert(detail::ragged_items<Items...> <= 1, "heed: a tensor holds one ragged pair");
 
     /// Zeros; a run-time axis has size 0.

@@ -84,7 +84,7 @@ void attention_backward_on(const Scores& scores, const Values& values, const Out
 using detail::weight_dropout;
 
 /// out = softmax<Key>(scores) values, and log_sum_exp of the scores over Key: what the backward needs. Both are sized here.
-/// The log-sum-exp of bf16 is float.
+/// The log-sum-exp of bf16 and fp16 is float.
 template <axis_type Key, node_type Scores, node_type Values, class T, class... Out, class... Lse>
 void attention_forward(const Scores& scores, const Values& values, tensor<T, Out...>& out, tensor<detail::log_sum_exp_of<T>, Lse...>& log_sum_exp,
                        const weight_dropout& drop = {}) {

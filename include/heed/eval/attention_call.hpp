@@ -15,8 +15,8 @@ struct attention_memory {
     index batch[4] = {}, row[3] = {}, key = 0, inner[2] = {0, 1};
 };
 
-/// What a row's log-sum-exp is kept in: gradients subtract it from scores, where the eight bits of a bf16 are too few.
-template <class T> using log_sum_exp_of = std::conditional_t<std::is_same_v<value_of<T>, bf16>, in_space_of<float, T>, T>;
+/// What a row's log-sum-exp is kept in: gradients subtract it from scores, where the eight bits of a bf16, or the eleven of an fp16, are too few.
+template <class T> using log_sum_exp_of = std::conditional_t<is_half<T>, in_space_of<float, T>, T>;
 
 /// Dropout of the weights of attention: of a pair of row and key, a function of seed, step, its problem and itself.
 ///

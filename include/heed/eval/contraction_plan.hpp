@@ -36,10 +36,9 @@ struct layout {
         if (summed_in_y[i] > -2) sorted.depth.push(x.size[i], x.stride[i], y.step(summed_in_y[i]), 0);
 }
 
-/// The type that the operands of a contraction are multiplied in: bf16 where both are and the backend multiplies that, else T.
+/// The type that the operands of a contraction are multiplied in: bf16 or fp16 where both are and the backend multiplies that, else T.
 template <class Exec, class T, class X, class Y> constexpr auto factor_type() {
-    using half = in_space_of<bf16, T>;
-    if constexpr (std::is_same_v<X, half> && std::is_same_v<Y, half> && std::is_same_v<value_of<T>, float> && Exec::template multiplies<half>) return std::type_identity<half>{};
+    if constexpr (is_half<X> && std::is_same_v<X, Y> && std::is_same_v<value_of<T>, float> && Exec::template multiplies<X>) return std::type_identity<X>{};
     else return std::type_identity<T>{};
 }
 

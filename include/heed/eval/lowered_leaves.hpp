@@ -169,6 +169,7 @@ struct numbers {
     static constexpr bool dense = false;
     HEED_HOST_DEVICE static double same(double x) { return x; }
     HEED_HOST_DEVICE static double same(float x) { return static_cast<double>(x); }
+    HEED_HOST_DEVICE static double same(fp16 x) { return static_cast<double>(static_cast<float>(x)); }
     HEED_HOST_DEVICE static double same(bf16 x) { return static_cast<double>(static_cast<float>(x)); }
     HEED_HOST_DEVICE static std::int64_t same(std::int32_t x) { return x; }
     HEED_HOST_DEVICE static bool same(bool x) { return x; }

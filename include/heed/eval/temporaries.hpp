@@ -42,9 +42,9 @@ auto as_leaf(Exec& exec, const Node& node, const statement<Names>& sizes) {
     }
 }
 
-/// The element type of a temporary: bf16 is computed in float, what is not decided yet in Weak.
+/// The element type of a temporary: bf16 and fp16 are computed in float, what is not decided yet in Weak.
 template <class E, class Weak> using held_as =
-    std::conditional_t<std::is_same_v<value_of<E>, bf16>, in_space_of<float, E>, std::conditional_t<std::is_same_v<value_of<E>, weak>, Weak, in_space_of<value_of<E>, Weak>>>;
+    std::conditional_t<is_half<E>, in_space_of<float, E>, std::conditional_t<std::is_same_v<value_of<E>, weak>, Weak, in_space_of<value_of<E>, Weak>>>;
 /// What `weak` becomes in a statement that stores T.
 template <class T, class Node> using weak_in = in_space_of<std::conditional_t<std::is_same_v<value_of<T>, double> || wide<Node>::value, double, float>, T>;
 template <class Weak, class Exec, class Node, class Names>

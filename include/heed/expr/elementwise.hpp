@@ -175,7 +175,7 @@ template <node_type X> auto gelu_tanh(X&& x) { return detail::function_of<operat
 /// Its slope, s + x s (1 - s) 2 u' with s = (1 + tanh u) / 2
 template <node_type X> auto gelu_tanh_slope(X&& x) { return detail::function_of<operations::gauss_weighted_by_tanh_slope>(std::forward<X>(x)); }
 
-/// The same values with elements of type T: float, double, int, bool or bf16.
+/// The same values with elements of type T: float, double, int, bool, bf16 or fp16.
 template <class T, node_type X>
 auto as(X&& x) {
     if constexpr (detail::absorbs<X>) return stand_in{};

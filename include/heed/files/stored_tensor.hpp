@@ -1,6 +1,8 @@
 /// A tensor as a file holds it: a name, a type, a shape and bytes; and a checksum over many.
 #pragma once
 
+#include <heed/bf16.hpp>
+#include <heed/fp16.hpp>
 #include <heed/files/crc32.hpp>
 
 #include <array>
@@ -108,6 +110,8 @@ inline constexpr std::string_view element_name = [] {
     else if constexpr (std::is_same_v<T, std::int64_t>) return "I64";
     else if constexpr (std::is_same_v<T, std::uint8_t>) return "U8";
     else if constexpr (std::is_same_v<T, bool>) return "BOOL";
+    else if constexpr (std::is_same_v<T, bf16>) return "BF16";
+    else if constexpr (std::is_same_v<T, fp16>) return "F16";
     else return T::safetensors_type;  // a type of one's own says its name itself
 }();
 

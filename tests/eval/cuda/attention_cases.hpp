@@ -95,7 +95,7 @@ template <class T, class... A> std::vector<double> to_host(const heed::tensor<cu
     heed::tensor<T, A...> here = x;
     std::vector<double> all(static_cast<std::size_t>(here.size()));
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if constexpr (std::is_same_v<T, bf16>) all[i] = static_cast<double>(static_cast<float>(here.data()[i]));
+        if constexpr (is_half<T>) all[i] = static_cast<double>(static_cast<float>(here.data()[i]));
         else all[i] = static_cast<double>(here.data()[i]);
     }
     return all;
@@ -104,7 +104,7 @@ template <class T, class... A> std::vector<double> to_host(const heed::tensor<cu
 template <class T, class Scores>
 results compute(const operands<T>& o, Scores&& scores, const weight_dropout& drop, bool backward, precision floats = precision::exact) {
     const cuda::use_precision use(floats);
-    using sum = std::conditional_t<std::is_same_v<T, bf16>, float, T>;
+    using sum = std::conditional_t<is_half<T>, float, T>;
     cuda::tensor<T, batch, query, head, group, value> out;
     cuda::tensor<sum, batch, head, group, query> log_sum_exp;
     cuda::tensor<T, batch, query, head, group, depth> dq;
@@ -144,6 +144,7 @@ void check(const values& x, Scores&& scores, const weight_dropout& drop = {}) {
     const results right = compute(operands<double>(x), scores, drop, true);
     check_close(compute(operands<float>(x), scores, drop, true), right, 1e-5);
     check_close(compute(operands<bf16>(x), scores, drop, true), right, 2e-2);
+    check_close(compute(operands<fp16>(x), scores, drop, true), right, 4e-3);
     check_close(compute(operands<float>(x), scores, drop, true, precision::tf32), right, 2e-3);
 }
 

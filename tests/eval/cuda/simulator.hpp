@@ -122,7 +122,7 @@ struct block {
         return all;
     }
     static float exp2(float x) { return std::exp2(x); }
-    static std::uint32_t pair(float first, float second) { return heed::bf16(first).bits | std::uint32_t(heed::bf16(second).bits) << 16; }
+    template <class Half> static std::uint32_t pair(Half, float first, float second) { return Half(first).bits | std::uint32_t(Half(second).bits) << 16; }
     static std::uint32_t rounded(float x) {
         const std::uint32_t bits = heed::cuda::bits_of(x);
         return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & ~0x1fffu;
@@ -130,6 +130,13 @@ struct block {
     /// The instructions of tensor cores, by the layouts that the manual of PTX gives them.
     void multiply(heed::bf16, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) const {
         multiply_by<2>(c, a, b0, b1, [](std::uint32_t bits, int half) { return heed::cuda::float_of(half ? bits & 0xffff0000u : bits << 16); });
+    }
+    void multiply(heed::fp16, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) const {
+        multiply_by<2>(c, a, b0, b1, [](std::uint32_t bits, int half) {
+            heed::fp16 x;
+            x.bits = static_cast<std::uint16_t>(half ? bits >> 16 : bits);
+            return static_cast<float>(x);
+        });
     }
     void multiply(heed::cuda::tf32, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) const {
         multiply_by<1>(c, a, b0, b1, [](std::uint32_t bits, int) { return heed::cuda::float_of(bits & ~0x1fffu); });

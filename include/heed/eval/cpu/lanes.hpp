@@ -26,7 +26,7 @@ struct lanes {
 
     template <class T> HEED_INLINE static register_of<T> same(T x) {
         if constexpr (is_mask<T>) return truth::first(x ? width : 0);
-        else if constexpr (std::is_same_v<T, bf16>) return floating(static_cast<F>(static_cast<float>(x)));
+        else if constexpr (is_half<T>) return floating(static_cast<F>(static_cast<float>(x)));
         else return register_of<T>(static_cast<number_of<T>>(x));
     }
 
@@ -46,7 +46,7 @@ struct lanes {
         } else {
             number_of<T> chosen[width] = {};
             for (int i = 0; i < n; ++i) {
-                if constexpr (std::is_same_v<T, bf16>) chosen[i] = static_cast<F>(static_cast<float>(p[i * stride]));
+                if constexpr (is_half<T>) chosen[i] = static_cast<F>(static_cast<float>(p[i * stride]));
                 else chosen[i] = static_cast<number_of<T>>(p[i * stride]);
             }
             return register_of<T>::load(chosen);
@@ -135,7 +135,7 @@ struct lanes {
             number_of<T> out[width];
             x.store(out);
             for (int i = 0; i < n; ++i) {
-                if constexpr (std::is_same_v<T, bf16>) p[i * stride] = bf16(static_cast<float>(out[i]));
+                if constexpr (is_half<T>) p[i * stride] = T(static_cast<float>(out[i]));
                 else p[i * stride] = static_cast<T>(out[i]);
             }
         }

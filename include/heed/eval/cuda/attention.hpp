@@ -14,7 +14,7 @@ namespace heed::inline HEED_TARGET::cuda {
 /// Rows of a warp, in fragments of 16, and keys of a tile, such that registers and shared memory hold them.
 template <class E, int Depth>
 struct forward_shape {
-    static constexpr bool wide = std::is_same_v<E, bf16>;
+    static constexpr bool wide = is_half<E>;
     static constexpr int warps = 4, threads = warps * warp, fragments = Depth <= 64 ? 2 : 1, rows = 16 * fragments * warps, keys = wide ? 64 : 32;
 };
 

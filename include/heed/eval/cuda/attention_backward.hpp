@@ -49,7 +49,7 @@ struct attend_row_sums {
 /// Lines of a block and columns of a tile, such that registers and shared memory hold them.
 template <class E, int Depth>
 struct backward_shape {
-    static constexpr bool wide = std::is_same_v<E, bf16>;
+    static constexpr bool wide = is_half<E>;
     static constexpr int warps = 4, threads = warps * warp, fragments = 1, lines = 16 * fragments * warps, columns = (wide ? 64 : 32) / (Depth <= 64 ? 1 : 2);
 };
 

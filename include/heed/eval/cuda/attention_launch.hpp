@@ -120,7 +120,8 @@ struct attention_launch {
     template <class Slots, class T>
     static std::string way_of(const attention_call<T>& call) {
         if (std::is_same_v<value_of<T>, double> || std::max(call.depth, call.value[0] * call.value[1]) > deepest) return "one thread an output";
-        return std::is_same_v<value_of<T>, bf16> ? "on tiles of bf16" : Device::floats() == precision::tf32 ? "on tiles of TF32" : "on tiles of float";
+        if (is_half<T>) return std::is_same_v<value_of<T>, bf16> ? "on tiles of bf16" : "on tiles of fp16";
+        return Device::floats() == precision::tf32 ? "on tiles of TF32" : "on tiles of float";
     }
 
 private:

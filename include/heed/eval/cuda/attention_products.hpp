@@ -11,11 +11,11 @@
 
 namespace heed::inline HEED_TARGET::cuda {
 
-/// Products by tensor cores, of bf16 or of floats as tf32.
+/// Products by tensor cores, of bf16, fp16, or floats as tf32.
 template <class E, precision P>
 struct products {
-    using core = std::conditional_t<std::is_same_v<E, bf16>, bf16, tf32>;
-    static constexpr bool wide = std::is_same_v<E, bf16>;           // 16 of the sum at once, in two chunks; else 8
+    using core = std::conditional_t<is_half<E>, E, tf32>;
+    static constexpr bool wide = is_half<E>;           // 16 of the sum at once, in two chunks; else 8
 
     /// The place along depth of register i of fragment n of o.
     HEED_HOST_DEVICE static int column(int lane, int n, int i) { return 8 * n + fragment::column(lane, i); }
@@ -76,7 +76,7 @@ private:
     template <int M, int N, class Block>
     HEED_HOST_DEVICE static void left(Block& block, std::uint32_t (&a)[4], const float (&w)[M][N][4], int m, int k) {
         if constexpr (wide) {
-            HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.pair(w[m][2 * k + i / 2][2 * (i % 2)], w[m][2 * k + i / 2][2 * (i % 2) + 1]);
+            HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.pair(E(), w[m][2 * k + i / 2][2 * (i % 2)], w[m][2 * k + i / 2][2 * (i % 2) + 1]);
         } else {
             // Columns 2t and 2t + 1 stand where the core has t and t + 4: y's rows are read in that order.
             HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.rounded(w[m][k][2 * (i % 2) + i / 2]);

@@ -41,8 +41,8 @@ struct backend : row_launch<Device>, product_launch<Device>, attention_launch<De
     /// What is around a product runs after it, but for what the library does itself.
     static constexpr bool finishes_tiles = false;
     template <class T, class Tree> static constexpr bool finishes_products = heed::detail::finish_of<T, Tree>::matches;
-    /// Products and attention of bf16 are computed from bf16, and summed in float.
-    template <class T> static constexpr bool multiplies = heed::detail::multiplies_floats<T> || std::is_same_v<value_of<T>, bf16>;
+    /// Products and attention of bf16 and fp16 are computed from these, and summed in float.
+    template <class T> static constexpr bool multiplies = heed::detail::multiplies_floats<T> || is_half<T>;
 
     using product_launch<Device>::way_of, attention_launch<Device>::way_of;
     static std::string machine() { return Device::name(); }

@@ -5,7 +5,7 @@
 /// their own and run each thread in turn.
 #pragma once
 
-#include <heed/bf16.hpp>
+#include <heed/element.hpp>
 #include <heed/shape.hpp>
 
 #include <bit>
@@ -77,10 +77,15 @@ struct device_block {
         asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
         return y;
     }
-    /// The bits of two numbers as bf16, the first in the lower half.
-    __device__ static std::uint32_t pair(float first, float second) {
+    /// The bits of two numbers as bf16 or fp16, the first in the lower half.
+    __device__ static std::uint32_t pair(bf16, float first, float second) {
         std::uint32_t both;
         asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+        return both;
+    }
+    __device__ static std::uint32_t pair(fp16, float first, float second) {
+        std::uint32_t both;
+        asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
         return both;
     }
     /// The bits of a number as tf32.
@@ -94,6 +99,10 @@ struct device_block {
     ///     c: {g, 2t}, {g, 2t + 1}, {g + 8, 2t}, {g + 8, 2t + 1}
     __device__ static void multiply(bf16, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
         asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    }
+    __device__ static void multiply(fp16, float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     }
     /// The same of tf32, where a is 16 x 8 and b 8 x 8: a: {g, t}, {g + 8, t}, {g, t + 4}, {g + 8, t + 4}    b: {t, g}, {t + 4, g}

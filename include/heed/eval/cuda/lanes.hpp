@@ -75,7 +75,7 @@ struct lanes {
     template <class T> using held = std::conditional_t<is_mask<T>, bool, std::conditional_t<is_integer<T>, whole, F>>;
     template <class T> HEED_HOST_DEVICE static held<T> read(const T& x) {
         if constexpr (!is_on_host<T>) return read(x.value);
-        else if constexpr (std::is_same_v<T, bf16>) return static_cast<F>(static_cast<float>(x));
+        else if constexpr (is_half<T>) return static_cast<F>(static_cast<float>(x));
         else return static_cast<held<T>>(x);
     }
     template <class T> HEED_HOST_DEVICE static pack<held<T>, Width> same(const T& x) { return pack<held<T>, Width>(read(x)); }
@@ -96,7 +96,7 @@ struct lanes {
         for (int i = 0; i < Width; ++i) {
             if constexpr (is_mask<T>) all.element[i] = v.value[i] != 0;
             else if constexpr (is_integer<T>) all.element[i] = static_cast<std::int32_t>(to_integer(v).value[i]);
-            else if constexpr (std::is_same_v<stored, bf16>) all.element[i] = bf16(static_cast<float>(v.value[i]));
+            else if constexpr (is_half<stored>) all.element[i] = stored(static_cast<float>(v.value[i]));
             else all.element[i] = static_cast<stored>(v.value[i]);
         }
         if constexpr (Dense && Width > 1) *reinterpret_cast<together<stored, Width>*>(p) = all;

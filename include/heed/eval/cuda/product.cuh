@@ -35,6 +35,7 @@ using matrix_layout = owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>
 template <class T> inline constexpr cudaDataType_t data_type = CUDA_R_32F;
 template <> inline constexpr cudaDataType_t data_type<double> = CUDA_R_64F;
 template <> inline constexpr cudaDataType_t data_type<bf16> = CUDA_R_16BF;
+template <> inline constexpr cudaDataType_t data_type<fp16> = CUDA_R_16F;
 
 /// All that an algorithm is chosen by: no pointer, but how they are aligned.
 struct product_problem {

@@ -25,7 +25,7 @@ HEED_HOST_DEVICE void store(T& to, V value) {
     if constexpr (!is_on_host<T>) store<value_of<T>, C, K>(to.value, value);
     else if constexpr (is_mask<T>) to = C::to_mask(value);
     else if constexpr (is_integer<T>) to = static_cast<std::int32_t>(value);
-    else if constexpr (std::is_same_v<T, bf16>) to = bf16(static_cast<float>(value));
+    else if constexpr (is_half<T>) to = T(static_cast<float>(value));
     else to = static_cast<T>(value);
 }
 
