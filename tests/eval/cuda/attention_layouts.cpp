@@ -18,8 +18,8 @@ template <class T> double worst_of_ragged() {
         ++salt;
         for (std::ptrdiff_t i = 0; i < t->size(); ++i) t->data()[i] = number(salt, i);
     }
-    const auto attend = [](const auto& q, const auto& k, const auto& v) {
-        return dot<other>(softmax<other>(where(position<other>() <= position<token>(), dot<depth>(q, rename<token, other>(k)) * 0.4f, -infinity)), rename<token, other>(v));
+    const auto attend = [](const auto& asks, const auto& asked, const auto& said) {
+        return dot<other>(softmax<other>(where(position<other>() <= position<token>(), dot<depth>(asks, rename<token, other>(asked)) * 0.4f, -infinity)), rename<token, other>(said));
     };
     const tensor<float, texts, head, depth> right = attend(q, k, v);
     const auto there = [](const auto& x) { return cuda::tensor<T, texts, head, depth>(eval(as<T>(x))); };
@@ -92,7 +92,7 @@ TEST_CASE("attention on tiles: two axes of values, and operands that lie askew")
     for (std::ptrdiff_t i = 0; i < v.size(); ++i) v.data()[i] = number(1, i);
     for (std::ptrdiff_t i = 0; i < q.size(); ++i) q.data()[i] = number(2, i);
     for (std::ptrdiff_t i = 0; i < k.size(); ++i) k.data()[i] = number(3, i);
-    const auto attend = [](const auto& q, const auto& k, const auto& v) { return dot<key>(softmax<key>(dot<depth>(q, k) * 0.5f), v); };
+    const auto attend = [](const auto& asks, const auto& asked, const auto& said) { return dot<key>(softmax<key>(dot<depth>(asks, asked) * 0.5f), said); };
     const tensor<float, query, value, wide> right = attend(q, k, v);
     const cuda::tensor<float, key, value, wide> v2 = v;
     const cuda::tensor<float, depth, query> q2 = q;

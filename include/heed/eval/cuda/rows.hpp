@@ -51,7 +51,8 @@ struct row_statement {
 template <class C, class T, class Tree, class F>
 HEED_HOST_DEVICE void write_row(const Tree& tree, const lowered::target<T>& to, index at, const pack<F, C::width>* reduced) {
     const auto v = tree.template get<C>(lowered::spot{at, C::width, reduced});
-    const index apart = C::dense ? 1 : to.stride[C::lane];
+    index apart = 1;
+    if constexpr (!C::dense && C::lane < lowered::most_slots) apart = to.stride[C::lane];
     T* const p = to.here + at * apart;
     if constexpr (is_mask<T>) C::store(p, apart, C::to_mask(v));
     else if constexpr (is_integer<T>) C::store(p, apart, C::to_integer(v));
