@@ -176,6 +176,8 @@ struct block {
     template <int C> void warpgroup_begin(float (&)[C][4]) const { group().ready[thread() % heed::cuda::warpgroup] = true; }
     template <bool Adds, int C> void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) const { begin({c[0], C, Adds, false, {}, a, b}); }
     template <int C> void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) const { begin({c[0], C, true, true, {a[0], a[1], a[2], a[3]}, 0, b}); }
+    template <int C, class A> void warpgroup_begin(float (&c)[C][4], A&) const { warpgroup_begin(c); }
+    template <int C, class A> void warpgroup_wait(float (&c)[C][4], A&) const { warpgroup_wait(c); }
     template <int C> void warpgroup_wait(float (&)[C][4]) const {
         const int mine = thread() % heed::cuda::warpgroup;
         const auto& begun = group().begun[mine];

@@ -77,9 +77,9 @@ struct warpgroups {
             block.any_of_warpgroup(!product::all_finite<keys, warpgroup>(block, values)))
             return product::template weighted_selecting<M, N>(block, o, a, values);
         const std::uint64_t y = values.by_rows(block);
-        block.warpgroup_begin(o[0]);
+        block.warpgroup_begin(o[0], a);
         HEED_UNROLL for (int k = 0; k < steps; ++k) block.warpgroup_multiply(o[0], a[k][0], moved(y, key_tile::row_step(k)));
-        block.warpgroup_wait(o[0]);
+        block.warpgroup_wait(o[0], a);
     }
     HEED_HOST_DEVICE static int column(int lane, int c) { return product::column(lane, c, 0); }
 };

@@ -24,8 +24,8 @@ struct bounds_upload {
     }
 };
 
-/// Its code for GPUs that have the instructions of warpgroups has memory that blocks share, all other code has none: so a program
-/// knows which of its codes runs, without that any is.
+/// Compiled for GPUs with the instructions of warpgroups it takes shared memory, compiled for others none. What the driver says it
+/// takes tells which code of a program is loaded, and nothing need be launched.
 template <class Block> __global__ void knows_warpgroups(const Block* block) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     __shared__ volatile int some;
@@ -60,11 +60,15 @@ struct device {
     }
 
     /// Whether the device has the instructions of warpgroups, and the program code of them: it may have been compiled for less.
+    /// Where no device is, there are none: what is asked of it next says so.
     static bool has_warpgroups() {
         thread_local int known_of = -1;
         thread_local bool has = false;
         int device = 0, major = 0;
-        HEED_CUDA(cudaGetDevice(&device));
+        if (cudaGetDevice(&device) != cudaSuccess) {
+            cudaGetLastError();
+            return false;
+        }
         if (device != known_of) {
             HEED_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
             cudaFuncAttributes code{};

@@ -96,12 +96,21 @@ struct device_warpgroups {
         asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #endif
     }
+    /// The same with left factors in registers: without it, the compiler may make them after the fence.
+    template <int C, int K> __device__ static void warpgroup_begin(float (&c)[C][4], std::uint32_t (&a)[K][1][4]) {
+        hold(a);
+        warpgroup_begin(c);
+    }
     /// Until the products that were begun are in these sums; before that, nothing of them is read or written.
     template <int C> __device__ static void warpgroup_wait(float (&c)[C][4]) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
         asm volatile("wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;" ::: "memory");
 #endif
         hold(c);
+    }
+    template <int C, int K> __device__ static void warpgroup_wait(float (&c)[C][4], std::uint32_t (&a)[K][1][4]) {
+        warpgroup_wait(c);
+        hold(a);
     }
     /// Begins c = a b, or c += a b, where a is 64 x 16 and b 16 x 8 C, both K-major in shared memory. Warp w of the warpgroup has
     /// lines 16 w to 16 w + 15 of c, and its threads hold of each 16 x 8 what they hold of one that a warp multiplies.
@@ -133,6 +142,9 @@ private:
     /// No reading or writing of these registers moves past this.
     template <int C> __device__ static void hold(float (&c)[C][4]) {
         HEED_UNROLL for (int i = 0; i < 4 * C; ++i) asm volatile("" : "+f"(c[i / 4][i % 4]) :: "memory");
+    }
+    template <int K> __device__ static void hold(std::uint32_t (&a)[K][1][4]) {
+        HEED_UNROLL for (int i = 0; i < 4 * K; ++i) asm volatile("" : "+r"(a[i / 4][0][i % 4]) :: "memory");
     }
 };
 
