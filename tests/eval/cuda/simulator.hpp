@@ -4,6 +4,8 @@
 // barrier reads what is not there yet, and one that not all threads reach is found.
 #pragma once
 
+#include "simulated_warpgroup.hpp"
+
 #include <heed/eval/cuda/backend.hpp>
 
 #include <ucontext.h>
@@ -83,7 +85,11 @@ struct block_state {
     int alone = 0;                      // else the one that runs
     meeting meet;
     std::vector<warp_state> warps;
+    std::vector<warpgroup_state> warpgroups;
+    std::vector<meeting> warpgroups_meet;
+    std::vector<char> unpublished;      // threads whose copies came after what they published
     std::byte* shared = nullptr;
+    std::size_t shared_bytes = 0;
     index number = 0, blocks = 0;
 };
 
@@ -161,9 +167,46 @@ struct block {
         auto& mine = state.copies[static_cast<std::size_t>(thread())];
         for (const begun_copy& c : mine) std::memset(c.to, 0, 16), std::memcpy(c.to, c.from, static_cast<std::size_t>(c.bytes));
         mine.clear();
+        state.unpublished[static_cast<std::size_t>(thread())] = true;
+    }
+
+    /// Products by warpgroups: they are computed where they are waited for, as late as can be.
+    std::uint32_t shared_address(const std::byte* p) const { return first_shared_address + static_cast<std::uint32_t>(p - state.shared); }
+    void publish() const { state.unpublished[static_cast<std::size_t>(thread())] = false; }
+    bool any_of_warpgroup(bool holds) const {
+        const int mine = thread() % heed::cuda::warpgroup;
+        auto& room = group().holds[group().turn[mine]++ % 2];
+        room[mine] = holds;
+        meet_warpgroup();
+        return std::any_of(room, room + heed::cuda::warpgroup, [](bool x) { return x; });
+    }
+    template <int C> void warpgroup_begin(float (&)[C][4]) const { group().ready[thread() % heed::cuda::warpgroup] = true; }
+    template <bool Adds, int C> void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) const { begin({c[0], C, Adds, false, {}, a, b}); }
+    template <int C> void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) const { begin({c[0], C, true, true, {a[0], a[1], a[2], a[3]}, 0, b}); }
+    template <int C, class A> void warpgroup_begin(float (&c)[C][4], A&) const { warpgroup_begin(c); }
+    template <int C, class A> void warpgroup_wait(float (&c)[C][4], A&) const { warpgroup_wait(c); }
+    template <int C> void warpgroup_wait(float (&)[C][4]) const {
+        const int mine = thread() % heed::cuda::warpgroup;
+        const auto& begun = group().begun[mine];
+        meet_warpgroup();
+        for (std::size_t i = 0; i < begun.size(); ++i) {
+            if (begun.size() != group().begun[0].size() || !begun[i].same_as(group().begun[0][i])) throw std::logic_error("threads of a warpgroup begin different products");
+            simulated::multiply(group(), {state.shared, state.shared_bytes}, mine, i);
+        }
+        meet_warpgroup();
+        group().begun[mine].clear();
+        group().ready[mine] = false;
+        meet_warpgroup();
     }
 
 private:
+    warpgroup_state& group() const { return state.warpgroups[static_cast<std::size_t>(thread() / heed::cuda::warpgroup)]; }
+    void meet_warpgroup() const { state.warpgroups_meet[static_cast<std::size_t>(thread() / heed::cuda::warpgroup)].come(*state.all); }
+    void begin(const begun_product& p) const {
+        if (!group().ready[thread() % heed::cuda::warpgroup]) throw std::logic_error("a product of a warpgroup whose registers may not be ready");
+        if (std::any_of(state.unpublished.begin(), state.unpublished.end(), [](char x) { return x; })) throw std::logic_error("a product of a warpgroup reads copies that no thread published");
+        group().begun[thread() % heed::cuda::warpgroup].push_back(p);
+    }
     using gifts = const std::uint32_t (*)[8];
     /// What each thread of the warp gives, where all can read it until they give for the next time but one.
     template <class T, std::size_t N> gifts give(const T (&values)[N]) const {
@@ -237,12 +280,16 @@ struct device {
             const std::size_t shared = kernel.shared_bytes;
             std::vector<together> memory(shared / sizeof(together) + 1);
             state.shared = memory.data()->bytes;
+            state.shared_bytes = shared;
             for (state.number = 0; state.number < blocks; ++state.number) {
                 std::memset(state.shared, 0x7f, shared);        // what nobody wrote is no number that a test expects
                 state.warps.assign(Kernel::threads / 32, {});
                 for (auto& w : state.warps) w.meet.members = 32;
                 state.meet.members = Kernel::threads;
                 state.copies.assign(Kernel::threads, {});
+                state.unpublished.assign(Kernel::threads, false);
+                state.warpgroups.assign(Kernel::threads / heed::cuda::warpgroup, {});
+                state.warpgroups_meet.assign(Kernel::threads / heed::cuda::warpgroup, {heed::cuda::warpgroup});
                 launch_state launched{&state, [](const void* k, block& b) { (*static_cast<const Kernel*>(k))(b); }, &kernel};
                 current = &launched;
                 state.all = std::make_unique<turns>(Kernel::threads, start_thread);
@@ -253,6 +300,8 @@ struct device {
     static void* take(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{256}); }
     static void give_back(void* p) noexcept { ::operator delete(p, std::align_val_t{256}); }
     static heed::cuda::precision floats() { return heed::cuda::thread_precision(); }
+    static inline bool warpgroups = false;
+    static bool has_warpgroups() { return warpgroups; }
     static std::string name() { return "a simulated GPU"; }
     static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
     static void fill(void* to, int byte, std::size_t bytes) { std::memset(to, byte, bytes); }

@@ -4,6 +4,7 @@
 #include <heed/eval/cuda/attention.hpp>
 #include <heed/eval/cuda/attention_backward.hpp>
 #include <heed/eval/cuda/attention_elements.hpp>
+#include <heed/eval/cuda/attention_warpgroup.hpp>
 #include <heed/eval/cuda/launch.hpp>
 #include <heed/eval/cuda/places.hpp>
 #include <heed/eval/cuda/precision.hpp>
@@ -23,6 +24,7 @@ struct attention_kernels {
     using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
     /// Whether kernels on tiles are compiled, and whether others are: where the depth is part of a type, one of them.
     static constexpr bool has_tiles = !std::is_same_v<value_of<T>, double> && Slots::padded <= deepest, has_elements = !has_tiles || Slots::padded == 0;
+    static constexpr bool has_warpgroup_tiles = std::is_same_v<value_of<T>, bf16>;
     /// Of a scale without a mask there is one kernel, whatever the slots; of all else, one for each number of slots.
     using tree_type = decltype(scores::of(std::declval<const Tree&>()));
     static constexpr bool plain = std::is_same_v<tree_type, scores::scale> && std::is_same_v<Mask, heed::detail::no_mask>;
@@ -36,10 +38,9 @@ struct attention_kernels {
     void forward() const {
         if constexpr (has_tiles) {
             if (fits()) return with_depth([&](auto depth) {
-                using kernel = attend_tiles<T, Floats, depth, scores_type>;
-                launch_tiles(rows, kernel::shape::rows, [&](int tiles) {
-                    return kernel{call, lines_of_rows(call.q, 1, call.depth), lines_of_keys(call.k, 1, call.depth), lines_of_keys(call.v, call.value[0], call.value[1]), lines_of_rows(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), score(), tiles};
-                });
+                if constexpr (has_warpgroup_tiles)
+                    if (Device::has_warpgroups()) return launch_forward<attend_warpgroups<T, depth, scores_type>>();
+                launch_forward<attend_tiles<T, Floats, depth, scores_type>>();
             });
         }
         if constexpr (has_elements) launch_elements(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, rows * values());
@@ -90,6 +91,11 @@ private:
             else f(std::integral_constant<int, 128>());
         }
     }
+    template <class Kernel> void launch_forward() const {
+        launch_tiles(rows, Kernel::rows, [&](int tiles) {
+            return Kernel{{{call, lines_of_rows(call.q, 1, call.depth), lines_of_keys(call.k, 1, call.depth), lines_of_keys(call.v, call.value[0], call.value[1]), lines_of_rows(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), score(), tiles}}};
+        });
+    }
     /// A kernel with a block for each tile of lines of every problem.
     template <class G> void launch_tiles(index lines, int of_block, G&& kernel) const {
         const index tiles = (lines + of_block - 1) / of_block, blocks = call.batches() * tiles;
@@ -120,7 +126,8 @@ struct attention_launch {
     template <class Slots, class T>
     static std::string way_of(const attention_call<T>& call) {
         if (std::is_same_v<value_of<T>, double> || std::max(call.depth, call.value[0] * call.value[1]) > deepest) return "one thread an output";
-        if (is_half<T>) return std::is_same_v<value_of<T>, bf16> ? "on tiles of bf16" : "on tiles of fp16";
+        if (std::is_same_v<value_of<T>, bf16>) return Device::has_warpgroups() ? "on tiles of bf16, by warpgroups" : "on tiles of bf16";
+        if (std::is_same_v<value_of<T>, fp16>) return "on tiles of fp16";
         return Device::floats() == precision::tf32 ? "on tiles of TF32" : "on tiles of float";
     }
 

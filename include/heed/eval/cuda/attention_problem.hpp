@@ -107,9 +107,10 @@ struct line_operand {
 };
 
 /// Begins to load lines first to first + Lines into a tile: zeros from line `end` on, and beyond a line's elements.
-template <int Lines, int Threads, class E, int Depth, class Block, class T, class Step>
-HEED_HOST_DEVICE void load_lines(Block& block, shared_tile<E, Depth> to, const line_operand<const T>& x, const T* begin, int first, int end, Step&& step_to) {
-    using tile = shared_tile<E, Depth>;
+template <int Lines, int Threads, class Tile, class Block, class T, class Step>
+HEED_HOST_DEVICE void load_lines(Block& block, Tile to, const line_operand<const T>& x, const T* begin, int first, int end, Step&& step_to) {
+    using tile = Tile;
+    using E = value_of<T>;
     static_assert(Threads % tile::chunks == 0 && Lines * tile::chunks % Threads == 0);
     const int chunk = block.thread() % tile::chunks, column = chunk * tile::per_chunk;
     int left = static_cast<int>(x.line.count) - column;

@@ -52,7 +52,7 @@ struct products {
         std::uint32_t a[steps<N>][M][4];
         HEED_UNROLL for (int k = 0; k < steps<N>; ++k)
             HEED_UNROLL for (int m = 0; m < M; ++m) left(block, a[k][m], w, m, k);
-        if (hides && block.vote(!all_finite<8 * N>(block, y))) return weighted_selecting<M, N>(block, o, a, y);
+        if (hides && block.vote(!all_finite<8 * N, warp>(block, y))) return weighted_selecting<M, N>(block, o, a, y);
         HEED_UNROLL for (int k = 0; k < steps<N>; ++k)
             HEED_UNROLL for (int n = 0; n < C; n += 2) {
                 std::uint32_t b[4];
@@ -65,13 +65,8 @@ struct products {
             }
     }
 
-private:
     /// Of a sum over N fragments of columns.
     template <int N> static constexpr int steps = wide ? N / 2 : N;
-
-    template <class Block> HEED_HOST_DEVICE static void round(Block& block, std::uint32_t (&bits)[4]) {
-        if constexpr (!wide) { HEED_UNROLL for (int i = 0; i < 4; ++i) bits[i] = block.rounded(float_of(bits[i])); }
-    }
     /// The weights of fragment m as left factor of step k.
     template <int M, int N, class Block>
     HEED_HOST_DEVICE static void left(Block& block, std::uint32_t (&a)[4], const float (&w)[M][N][4], int m, int k) {
@@ -82,10 +77,11 @@ private:
             HEED_UNROLL for (int i = 0; i < 4; ++i) a[i] = block.rounded(w[m][k][2 * (i % 2) + i / 2]);
         }
     }
-    template <int Rows, class Block, int Depth>
-    HEED_HOST_DEVICE static bool all_finite(Block& block, shared_tile<E, Depth> y) {
+    /// Of what these of a tile's rows hold, that part which is this thread's among so many.
+    template <int Rows, int Threads, class Block, class Tile>
+    HEED_HOST_DEVICE static bool all_finite(Block& block, Tile y) {
         bool all = true;
-        HEED_ROLL for (int i = block.thread() % warp; i < Rows * shared_tile<E, Depth>::chunks; i += warp) {
+        HEED_ROLL for (int i = block.thread() % Threads; i < Rows * Tile::chunks; i += Threads) {
             struct alignas(16) four { std::uint32_t word[4]; };
             const four bits = *reinterpret_cast<const four*>(y.base + 16 * i);
             for (int j = 0; j < 4; ++j) all = all && (bits.word[j] & 0x7f800000u) != 0x7f800000u && (!wide || (bits.word[j] & 0x7f80u) != 0x7f80u);
@@ -94,8 +90,8 @@ private:
     }
     /// Line by line and column by column, without pairs that are hidden: rarely needed, so it is short, and its sums lie in memory,
     /// where they take no registers from what is needed always.
-    template <int M, int N, class Block, int C, int Depth>
-    HEED_HOST_DEVICE static void weighted_selecting(Block& block, float (&o)[M][C][4], const std::uint32_t (&a)[steps<N>][M][4], shared_tile<E, Depth> y) {
+    template <int M, int N, class Block, int C, class Tile>
+    HEED_HOST_DEVICE static void weighted_selecting(Block& block, float (&o)[M][C][4], const std::uint32_t (&a)[steps<N>][M][4], Tile y) {
         const int lane = block.thread() % warp;
         float sum[4 * M * C];
         std::uint32_t weights[4 * M * steps<N>];
@@ -118,6 +114,11 @@ private:
                 }
             }
         HEED_UNROLL for (int i = 0; i < 4 * M * C; ++i) o[i / (4 * C)][i / 4 % C][i % 4] = sum[i];
+    }
+
+private:
+    template <class Block> HEED_HOST_DEVICE static void round(Block& block, std::uint32_t (&bits)[4]) {
+        if constexpr (!wide) { HEED_UNROLL for (int i = 0; i < 4; ++i) bits[i] = block.rounded(float_of(bits[i])); }
     }
 };
 

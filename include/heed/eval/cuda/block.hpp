@@ -6,6 +6,7 @@
 #pragma once
 
 #include <heed/element.hpp>
+#include <heed/eval/cuda/warpgroup.hpp>
 #include <heed/shape.hpp>
 
 #include <bit>
@@ -18,15 +19,6 @@ using heed::detail::index;
 
 inline constexpr int warp = 32;
 inline constexpr unsigned whole_warp = 0xffffffffu;
-
-/// A loop over registers: nvcc unrolls it for the device, so that every register has a name; g++ knows no such word.
-#if defined(__CUDA_ARCH__)
-#define HEED_UNROLL _Pragma("unroll")
-#define HEED_ROLL _Pragma("unroll 1")
-#else
-#define HEED_UNROLL
-#define HEED_ROLL
-#endif
 
 /// Floats of which a product reads ten bits of mantissa.
 struct tf32 {};
@@ -45,7 +37,7 @@ HEED_HOST_DEVICE inline int lowest_bit(std::uint32_t bits) {
 
 #if defined(__CUDACC__)
 /// The block that runs on a GPU.
-struct device_block {
+struct device_block : device_warpgroups {
     __device__ int thread() const { return static_cast<int>(threadIdx.x); }
     __device__ index number() const { return blockIdx.x; }
     __device__ index blocks() const { return gridDim.x; }
@@ -65,9 +57,9 @@ struct device_block {
     __device__ std::uint32_t vote(bool holds) const { return __ballot_sync(whole_warp, holds); }
     /// Whether a flag, 0 before, was set by this thread.
     __device__ bool claim(int& flag) const { return atomicCAS(&flag, 0, 1) == 0; }
-    /// Memory that the block shares, as many bytes as its launch said, aligned to 128.
+    /// Memory that the block shares, as many bytes as its launch said, aligned to 1024: so matrices of warpgroups are.
     __device__ std::byte* shared() const {
-        extern __shared__ __align__(128) std::byte memory[];
+        extern __shared__ __align__(1024) std::byte memory[];
         return memory;
     }
 

@@ -24,6 +24,15 @@ struct bounds_upload {
     }
 };
 
+/// Compiled for GPUs with the instructions of warpgroups it takes shared memory, compiled for others none. What the driver says it
+/// takes tells which code of a program is loaded, and nothing need be launched.
+template <class Block> __global__ void knows_warpgroups(const Block* block) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    __shared__ volatile int some;
+    some = block != nullptr;
+#endif
+}
+
 template <class Kernel> inline constexpr int blocks_at_once = 1;
 template <class Kernel> requires requires { Kernel::blocks_at_once; } inline constexpr int blocks_at_once<Kernel> = Kernel::blocks_at_once;
 
@@ -48,6 +57,26 @@ struct device {
         }
         detail::run<Kernel><<<static_cast<unsigned>(blocks), Kernel::threads, shared, stream()>>>(kernel);
         HEED_CUDA(cudaPeekAtLastError());
+    }
+
+    /// Whether the device has the instructions of warpgroups, and the program code of them: it may have been compiled for less.
+    /// Where no device is, there are none: what is asked of it next says so.
+    static bool has_warpgroups() {
+        thread_local int known_of = -1;
+        thread_local bool has = false;
+        int device = 0, major = 0;
+        if (cudaGetDevice(&device) != cudaSuccess) {
+            cudaGetLastError();
+            return false;
+        }
+        if (device != known_of) {
+            HEED_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+            cudaFuncAttributes code{};
+            if (major == 9) HEED_CUDA(cudaFuncGetAttributes(&code, detail::knows_warpgroups<device_block>));
+            has = code.sharedSizeBytes > 0;
+            known_of = device;
+        }
+        return has;
     }
 
     /// "NVIDIA H200, compute capability 9.0"
