@@ -50,7 +50,7 @@ struct backend : row_launch<Device>, product_launch<Device>, attention_launch<De
     template <int R>
     static void check_ids(const heed::detail::strided<const on<std::int32_t>, R>& ids, index rows, std::string_view axis) {
         if (rows == 0 && ids.count() > 0) throw value_error("axis " + std::string(axis) + " has size 0: no id is a row of it");
-        Device::launch_each(cuda::check_ids<R>{ids, ids.count(), rows, axis.data(), axis.size(), Device::note()}, ids.count());
+        Device::launch_each(cuda::check_ids<R>{ids, ids.count(), {rows, axis, Device::note()}}, ids.count());
     }
     template <class Shape, class Source, class Ids, class T>
     static void scatter_add(const heed::detail::scatter_call<Shape, Source, Ids, T>& call) { cuda::scatter_add<Device>(call); }

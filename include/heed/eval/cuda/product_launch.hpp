@@ -31,17 +31,18 @@ struct product_launch {
         return "one thread an output";
     }
     template <class T, class Factor>
-    static bool takes(const contraction_call<T, Factor>& call, const product_finish<T>& finish) {
-        const auto beside = [&](int i) { return i < finish.operands ? &finish.operand[i].axes : nullptr; };
-        return plan_product(call, beside(0), beside(1), finish.bend).possible;
-    }
+    static bool takes(const contraction_call<T, Factor>& call, const product_finish<T>& finish) { return plan_of(call, finish).possible; }
 
 private:
     static index results(const contraction_axes& call) { return call.batch.total() * call.rows.total() * call.columns.total(); }
+    template <class T>
+    static product_plan plan_of(const contraction_axes& call, const product_finish<T>& finish) {
+        const auto beside = [&](int i) { return i < finish.operands ? &finish.operand[i].axes : nullptr; };
+        return plan_product(call, beside(0), beside(1), finish.bend);
+    }
     template <class T, class Factor>
     static bool multiply(const contraction_call<T, Factor>& call, const product_finish<T>& finish) {
-        const auto beside = [&](int i) { return i < finish.operands ? &finish.operand[i].axes : nullptr; };
-        const product_plan plan = plan_product(call, beside(0), beside(1), finish.bend);
+        const product_plan plan = plan_of(call, finish);
         return plan.possible && run_product(plan, call, finish, [](const auto& one) { return Device::multiply(one); });
     }
     /// Through dense copies of the operands that the device's library cannot read as they lie, where the product is worth it.

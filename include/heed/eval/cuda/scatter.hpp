@@ -23,10 +23,8 @@ struct number_ids {
     static constexpr int threads = 256;
     lowered::loops l;
     Ids ids;
-    index count, limit;
-    const char* axis;
-    std::size_t letters;
-    fault* note;
+    index count;
+    id_limit limit;
     std::int32_t* id;
     std::int32_t* place;
 
@@ -39,9 +37,7 @@ struct number_ids {
         Ids at = ids;
         at.template seek<lowered::no_lane>(c.at, c.row);
         const index found = at.template get<lowered::numbers<lowered::no_lane>>(lowered::spot{});
-        const bool outside = found < 0 || found >= limit;
-        if (outside && block.claim(note->found)) note->id = found, note->rows = limit, note->axis = axis, note->letters = letters;
-        id[n] = static_cast<std::int32_t>(outside ? limit : found);
+        id[n] = static_cast<std::int32_t>(limit.excludes(block, found) ? limit.rows : found);
         place[n] = static_cast<std::int32_t>(n);
     }
 };
@@ -143,7 +139,7 @@ void scatter_add(heed::detail::scatter_call<Shape, Source, Ids, T> call) {
     auto* const place = memory.template temporary<std::int32_t>(count);
     move_bounds<Device>(call.ids);
     move_bounds<Device>(call.l);
-    Device::launch_each(number_ids<Shape, Ids>{call.l, call.ids, count, call.limit, call.axis.data(), call.axis.size(), Device::note(), id, place}, count);
+    Device::launch_each(number_ids<Shape, Ids>{call.l, call.ids, count, {call.limit, call.axis, Device::note()}, id, place}, count);
     sort<Device>(id, place, count, call.limit);
     rows_type rows{call.l, call.source, call.target, count, columns, call.limit, call.step, id, place, nullptr};
     rows.parts = memory.template temporary<typename rows_type::F>(2 * rows.chunks() * columns);

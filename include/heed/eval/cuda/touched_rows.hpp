@@ -15,10 +15,8 @@ namespace heed::inline HEED_TARGET::cuda {
 struct take_ids {
     static constexpr int threads = 256;
     const std::int32_t* ids;
-    index count, rows;
-    fault* note;
-    const char* axis;
-    std::size_t letters;
+    index count;
+    id_limit limit;
     std::int32_t* id;
     std::int32_t* place;
 
@@ -26,9 +24,7 @@ struct take_ids {
     HEED_HOST_DEVICE void operator()(Block& block) const {
         const index n = block.number() * threads + block.thread();
         if (n >= count) return;
-        const bool outside = ids[n] < 0 || ids[n] >= rows;
-        if (outside && block.claim(note->found)) note->id = ids[n], note->rows = rows, note->axis = axis, note->letters = letters;
-        id[n] = outside ? static_cast<std::int32_t>(rows) : ids[n];
+        id[n] = limit.excludes(block, ids[n]) ? static_cast<std::int32_t>(limit.rows) : ids[n];
         place[n] = static_cast<std::int32_t>(n);
     }
 };
@@ -119,7 +115,7 @@ public:
             typename Device::temporaries memory;
             auto* const id = memory.template temporary<std::int32_t>(4 * n);
             auto *const place = id + n, *const is_new = place + n, *const before = is_new + n;
-            Device::launch_each(take_ids{ids, n, rows_of_table, Device::note(), axis.data(), axis.size(), id, place}, n);
+            Device::launch_each(take_ids{ids, n, {rows_of_table, axis, Device::note()}, id, place}, n);
             sort<Device>(id, place, n, rows_of_table);
             Device::launch_each(find_new_rows{id, place_of_row(), n, rows_of_table, is_new}, n);
             sums_before<Device>(is_new, before, n);
