@@ -1,7 +1,7 @@
 # CUDA programs of heed's own, by commands: CMake 3.25 has no C++20 for CUDA, and a build for the host never asks for a toolkit.
 #
 # Each is built in variants, of which tests build the first:
-#   one     for sm_80 alone, which shows that it compiles
+#   one     for sm_90a alone, which shows that it compiles: what runs on sm_80, and more
 #   all     for sm_80 and sm_90a, and as PTX for what is newer
 execute_process(COMMAND ${CMAKE_CURRENT_LIST_DIR}/find_nvcc OUTPUT_VARIABLE heed_nvcc RESULT_VARIABLE heed_nvcc_missing OUTPUT_STRIP_TRAILING_WHITESPACE)
 if(heed_nvcc_missing)
@@ -16,21 +16,18 @@ file(REAL_PATH ${HEED_NVCC} heed_nvcc)
 cmake_path(GET heed_nvcc PARENT_PATH HEED_CUDA_BIN)
 cmake_path(GET HEED_CUDA_BIN PARENT_PATH heed_cuda_toolkit)
 
-set(heed_cuda_one -gencode=arch=compute_80,code=sm_80)
+set(heed_cuda_one -gencode=arch=compute_90a,code=sm_90a)
 set(heed_cuda_all "-gencode=arch=compute_80,code=[sm_80,compute_80]" -gencode=arch=compute_90a,code=sm_90a)
-# Any warning is a mistake; so is a kernel that spills, but where a record of those is kept.
-set(heed_cuda_flags -std=c++20 -O1 -Werror all-warnings -Xcompiler=-Wall -I${PROJECT_SOURCE_DIR}/include)
+# Any warning is a mistake; so is a kernel that spills.
+set(heed_cuda_flags -std=c++20 -O1 -Werror all-warnings -Xptxas=-warn-spills -Xcompiler=-Wall -I${PROJECT_SOURCE_DIR}/include)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND heed_cuda_flags -ccbin ${CMAKE_CXX_COMPILER})
 endif()
 
-# heed_cuda_object(SOURCE VARIANT object [MAY_SPILL] [LAUNCHER script] [OPTIONS ...]): the command that compiles a file; the
+# heed_cuda_object(SOURCE VARIANT object [LAUNCHER script] [OPTIONS ...]): the command that compiles a file; the
 # object's name is put in `object`. A launcher runs the compiler and writes a log beside the object.
 function(heed_cuda_object source variant object)
-    cmake_parse_arguments(PARSE_ARGV 3 with "MAY_SPILL" "LAUNCHER" "OPTIONS")
-    if(NOT with_MAY_SPILL)
-        list(APPEND with_OPTIONS -Xptxas=-warn-spills)
-    endif()
+    cmake_parse_arguments(PARSE_ARGV 3 with "" "LAUNCHER" "OPTIONS")
     cmake_path(ABSOLUTE_PATH source)
     cmake_path(GET source STEM name)
     set(made ${CMAKE_CURRENT_BINARY_DIR}/${variant}/${name}.o)
@@ -47,17 +44,12 @@ function(heed_cuda_object source variant object)
     set(${object} ${made} PARENT_SCOPE)
 endfunction()
 
-# heed_cuda_program(NAME VARIANT [MAY_SPILL] SOURCES ...): the program NAME of a folder VARIANT, built by the target
+# heed_cuda_program(NAME VARIANT SOURCES ...): the program NAME of a folder VARIANT, built by the target
 # cuda_NAME_VARIANT.
 function(heed_cuda_program name variant)
-    cmake_parse_arguments(PARSE_ARGV 2 with "MAY_SPILL" "" "")
-    set(may_spill "")
-    if(with_MAY_SPILL)
-        set(may_spill MAY_SPILL)
-    endif()
     set(objects "")
-    foreach(source IN LISTS with_UNPARSED_ARGUMENTS)
-        heed_cuda_object(${source} ${variant} object ${may_spill})
+    foreach(source IN LISTS ARGN)
+        heed_cuda_object(${source} ${variant} object)
         list(APPEND objects ${object})
     endforeach()
     set(program ${CMAKE_CURRENT_BINARY_DIR}/${variant}/${name})

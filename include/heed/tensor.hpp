@@ -15,7 +15,8 @@ namespace heed::inline HEED_TARGET {
 
 namespace detail {
 
-/// The memory of a space. A space of its own specialises it, and adds from_host and to_host, copies like copy.
+/// The memory of a space. A space of its own specialises it, and adds from_host and to_host, copies like copy, and check(p), which
+/// throws where the statements of this thread cannot reach memory of that space.
 template <class Space> struct memory_of;
 template <> struct memory_of<host> {
     static constexpr std::align_val_t alignment{64};

@@ -74,6 +74,7 @@ template <class Items, class Node> using statement_names = lists::unite<lists::n
 /// the destination in its new sizes.
 template <class Backend, class T, int R, class Items, class Node, class Names>
 void run_statement(const strided<T, R>& now, bool fits, Items, const Node& node, const operands_in_memory<Node, Names>& reads, const statement<Names>& sizes, auto add, auto&& written) {
+    check_memory(now.data);
     executor<Backend> exec;
     const sharing read = reads.shared_by({now, item_places<Items, Names>});
     // A contraction writes its sums to the destination before what is around it reads anything.

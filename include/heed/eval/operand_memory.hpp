@@ -77,13 +77,22 @@ template <class Node> constexpr int count_leaves() {
 template <class Node, class Statement> inline constexpr bool gives_sizes = requires(const Node& node, Statement& s) { node.take_gathered(s); };
 template <class Statement, class... X> constexpr bool sizes_below(axes<X...>) { return ((gives_sizes<X, Statement> || sizes_below<Statement>(typename X::operands{})) || ...); }
 
+/// Memory that this thread's statements cannot reach is an error, before anything is written.
+template <class T> void check_memory(const T* p) {
+    if constexpr (requires { memory_of<space_of<T>>::check(p); }) memory_of<space_of<T>>::check(p);
+}
+
 /// Lists the memory of a tree's leaves.
 template <class Names>
 struct leaf_list {
     memory_description* last;
     bool elsewhere = false;
     template <class Node> void operator()(const Node& node) {
-        if constexpr (is_leaf<Node>) (last++)->describe(node.memory(), item_places<typename Node::items, Names>, elsewhere);
+        if constexpr (is_leaf<Node>) {
+            const auto memory = node.memory();
+            check_memory(memory.data);
+            (last++)->describe(memory, item_places<typename Node::items, Names>, elsewhere);
+        }
         else if constexpr (reads_elsewhere<Node>) {
             const bool before = std::exchange(elsewhere, true);
             node.each(*this);

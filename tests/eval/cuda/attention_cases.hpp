@@ -137,15 +137,29 @@ inline void check_close(const results& got, const results& right, double toleran
     CHECK(worst(got.dv, right.dv) <= tolerance);
 }
 
-/// Every kernel on tiles against one thread an output in double.
+/// The device has warpgroups while this lives.
+struct with_warpgroups {
+    with_warpgroups() { simulated::device::warpgroups = true; }
+    ~with_warpgroups() { simulated::device::warpgroups = false; }
+};
+
+/// Every kernel on tiles, by warps alone and by warpgroups, against what one thread an output makes in double.
+template <class Scores>
+void check_against(const results& right, const values& x, Scores&& scores, const weight_dropout& drop = {}) {
+    INFO(x.n);
+    const auto halves = [&] {
+        check_close(compute(operands<bf16>(x), scores, drop, true), right, 2e-2);
+        check_close(compute(operands<fp16>(x), scores, drop, true), right, 4e-3);
+    };
+    check_close(compute(operands<float>(x), scores, drop, true), right, 1e-5);
+    check_close(compute(operands<float>(x), scores, drop, true, precision::tf32), right, 2e-3);
+    halves();
+    const with_warpgroups has;
+    halves();
+}
 template <class Scores>
 void check(const values& x, Scores&& scores, const weight_dropout& drop = {}) {
-    INFO(x.n);
-    const results right = compute(operands<double>(x), scores, drop, true);
-    check_close(compute(operands<float>(x), scores, drop, true), right, 1e-5);
-    check_close(compute(operands<bf16>(x), scores, drop, true), right, 2e-2);
-    check_close(compute(operands<fp16>(x), scores, drop, true), right, 4e-3);
-    check_close(compute(operands<float>(x), scores, drop, true, precision::tf32), right, 2e-3);
+    check_against(compute(operands<double>(x), scores, drop, true), x, scores, drop);
 }
 
 inline const sizes all_sizes[] = {{1, 1, 1, 1, 5, 5}, {2, 17, 1, 1, 32, 32}, {1, 65, 65, 1, 40, 64}, {3, 1, 65, 2, 64, 17}, {1, 40, 131, 2, 65, 100}};

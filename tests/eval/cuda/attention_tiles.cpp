@@ -129,6 +129,7 @@ TEST_CASE("rows in shared memory are permuted, and eight that are read together 
 TEST_CASE("two products by a warp are what plain loops make of them, and every element is held once") {
     check_products<bf16, precision::exact, 2, 8, 32>(0);
     check_products<bf16, precision::exact, 1, 4, 128>(0);
+    check_products<fp16, precision::exact, 2, 4, 64>(0);
     check_products<float, precision::tf32, 2, 4, 64>(0);
     check_products<float, precision::tf32, 1, 2, 32>(0);
     check_products<float, precision::exact, 2, 4, 32>(0);

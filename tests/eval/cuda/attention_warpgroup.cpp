@@ -1,4 +1,4 @@
-// Attention by warpgroups, run on the host: how matrices lie for their products, the products, and the cases of all attention.
+// Attention by warpgroups, run on the host: how matrices lie for their products, the products, and the ring that brings them.
 #include "attention_cases.hpp"
 
 #include <heed/eval/cuda/attention_warpgroup.hpp>
@@ -11,22 +11,6 @@ using namespace heed::cuda;
 
 namespace {
 
-/// Devices have warpgroups while this lives.
-struct with_warpgroups {
-    with_warpgroups() { simulated::device::warpgroups = true; }
-    ~with_warpgroups() { simulated::device::warpgroups = false; }
-};
-
-/// bf16 by warpgroups, forward, against one thread an output in double.
-template <class Scores> void check_forward(const values& x, Scores&& scores, const weight_dropout& drop = {}) {
-    INFO(x.n);
-    const results right = compute(operands<double>(x), scores, drop, false);
-    const with_warpgroups has;
-    const results got = compute(operands<bf16>(x), scores, drop, false);
-    CHECK(worst(got.out, right.out) <= 2e-2);
-    CHECK(worst(got.log_sum_exp, right.log_sum_exp) <= 2e-2);
-}
-
 /// Where the manual's figures have an element of an atom, in bytes: K-major a row is a line, MN-major a place of K is. Of Swizzle<B, 4, 3>
 /// that CuTe describes atoms by: bits 4 to 4 + B - 1 are exclusive-ored with bits 7 to 7 + B - 1.
 int swizzled_place(int bits, int line, int byte_of_line) {
@@ -35,8 +19,8 @@ int swizzled_place(int bits, int line, int byte_of_line) {
 }
 
 template <int Rows, int Depth> void check_tile() {
-    using tile = swizzled_tile<Rows, Depth>;
-    std::vector<std::byte> memory(tile::bytes(Rows) + 1024);
+    using tile = swizzled_tile<bf16, Rows, Depth>;
+    std::vector<std::byte> memory(tile::bytes + 1024);
     struct {
         std::byte* base;
         std::uint32_t shared_address(const std::byte* p) const { return 2048 + static_cast<std::uint32_t>(p - base); }
@@ -49,42 +33,46 @@ template <int Rows, int Depth> void check_tile() {
         for (int d = 0; d < Depth; ++d) {
             const std::uint32_t right = place(row, d);
             places.insert(right);
-            const auto k_major = matrix_descriptor::of(moved(t.by_depth(block, row / 64 * 64), tile::depth_step(d / 16)));
-            by_depth = by_depth && k_major.by_k(row % 64, d % 16) == right;
+            const auto k_major = matrix_descriptor::of(moved(t.by_depth(block), tile::depth_step(d / 16)));
+            by_depth = by_depth && k_major.by_k(row, d % 16) == right;
             const auto mn_major = matrix_descriptor::of(moved(t.by_rows(block), tile::row_step(row / 16)));
             by_rows = by_rows && mn_major.by_rows(d, row % 16) == right;
             const int bits = Depth < 64 ? 2 : 3, width = Depth < 64 ? 32 : 64;
             by_figures = by_figures && static_cast<int>(right) == 2048 + d / width * Rows * 2 * width + row / 8 * (128 << bits) + swizzled_place(bits, row % 8, 2 * (d % width));
         }
     CHECK(places.size() == static_cast<std::size_t>(Rows * Depth));
-    CHECK(*places.rbegin() + 2 == 2048 + tile::bytes(Rows));
+    CHECK(*places.rbegin() + 2 == 2048 + tile::bytes);
     CHECK(by_depth);
     CHECK(by_rows);
     CHECK(by_figures);
 }
 
 /// c = x y^T and o = c z by two warpgroups, through swizzled tiles.
-template <int Depth, bool Simple>
+template <class E, int Keys, int Depth>
 struct two_products {
-    using ways = warpgroups<Depth, Simple>;
-    static constexpr int threads = ways::threads, rows = ways::rows, Keys = ways::keys, N = Keys / 8, C = Depth / 8;
-    using query_tile = swizzled_tile<rows, Depth>;
-    using key_tile = swizzled_tile<Keys, Depth>;
-    static constexpr std::size_t shared_bytes = query_tile::bytes(rows) + 2 * key_tile::bytes(Keys);
-    const bf16 *x, *y, *z;
+    using product = warpgroup_products<E>;
+    static constexpr int threads = 2 * warpgroup, rows = 128, N = Keys / 8, C = Depth / 8;
+    using query_tile = swizzled_tile<E, 64, Depth>;
+    using key_tile = swizzled_tile<E, Keys, Depth>;
+    static constexpr std::size_t shared_bytes = 2 * query_tile::bytes + 2 * key_tile::bytes;
+    const E *x, *y, *z;
     float *c, *o;
     bool hides;
 
     template <class Block> void operator()(Block& block) const {
-        const query_tile a{block.shared()};
-        const key_tile b{a.base + query_tile::bytes(rows)}, v{b.base + key_tile::bytes(Keys)};
-        for (int i = block.thread(); i < rows * Depth; i += threads) a.at(i / Depth, i % Depth) = x[i];
+        const int group = block.thread() / warpgroup;
+        const query_tile a{block.shared() + group * query_tile::bytes};
+        const key_tile b{block.shared() + 2 * query_tile::bytes}, v{b.base + key_tile::bytes};
+        for (int i = block.thread() % warpgroup; i < 64 * Depth; i += warpgroup) a.at(i / Depth, i % Depth) = x[64 * group * Depth + i];
         for (int i = block.thread(); i < Keys * Depth; i += threads) b.at(i / Depth, i % Depth) = y[i], v.at(i / Depth, i % Depth) = z[i];
-        ways::wait_for_copies(block);
+        block.publish();
         block.barrier();
         const int lane = block.thread() % warp, line = block.thread() / warp * 16;
         float s[1][N][4], sum[1][C][4] = {};
-        ways::scores(block, s, a, line, b);
+        block.warpgroup_begin();
+        product::scores(block, s, a, b);
+        block.warpgroup_end();
+        block.template warpgroup_wait<0>(s[0]);
         bool hidden = false;
         for (int n = 0; n < N; ++n)
             for (int i = 0; i < 4; ++i) {
@@ -93,27 +81,34 @@ struct two_products {
                 if (hides && line + fragment::line(lane, i) == 21 && 8 * n + fragment::column(lane, i) == 3) s[0][n][i] = hidden_weight(), hidden = true;
             }
         hidden = block.vote(hidden) != 0;
-        ways::weighted(block, sum, s, v, !hides ? hidden_pairs::of_no_warp : hidden ? hidden_pairs::of_this_warp : hidden_pairs::of_others_at_most);
+        std::uint32_t weights[N / 2][1][4];
+        product::left(block, weights, s);
+        if (product::selects(block, v, !hides ? hidden_pairs::of_no_warp : hidden ? hidden_pairs::of_this_warp : hidden_pairs::of_others_at_most)) product::weighted_selecting(block, sum, weights, v);
+        else {
+            block.warpgroup_begin(sum[0], weights);
+            product::weighted(block, sum, weights, v);
+            block.warpgroup_end();
+        }
+        block.template warpgroup_wait<0>(sum[0], weights);
         for (int n = 0; n < C; ++n)
             for (int i = 0; i < 4; ++i) o[(line + fragment::line(lane, i)) * Depth + 8 * n + fragment::column(lane, i)] += sum[0][n][i];
     }
 };
 
 /// Small whole numbers: exact in every format, products and their sums as well.
-std::vector<bf16> draw(std::mt19937& random, int count) {
-    std::vector<bf16> x(static_cast<std::size_t>(count));
-    for (bf16& e : x) e = bf16(static_cast<float>(static_cast<int>(random() % 5) - 2));
+template <class E> std::vector<E> draw(std::mt19937& random, int count) {
+    std::vector<E> x(static_cast<std::size_t>(count));
+    for (E& e : x) e = E(static_cast<float>(static_cast<int>(random() % 5) - 2));
     return x;
 }
 
-template <int Depth, bool Simple = true> void check_products() {
-    using kernel = two_products<Depth, Simple>;
-    constexpr int keys = kernel::Keys;
+template <class E, int keys, int Depth> void check_products() {
+    using kernel = two_products<E, keys, Depth>;
     std::mt19937 random(Depth);
     for (const bool hides : {false, true}) {
-        const auto x = draw(random, kernel::rows * Depth), y = draw(random, keys * Depth);
-        auto z = draw(random, keys * Depth);
-        if (hides) z[3 * Depth + 1] = bf16(INFINITY), z[3 * Depth + 2] = bf16(std::nanf(""));
+        const auto x = draw<E>(random, kernel::rows * Depth), y = draw<E>(random, keys * Depth);
+        auto z = draw<E>(random, keys * Depth);
+        if (hides) z[3 * Depth + 1] = E(INFINITY), z[3 * Depth + 2] = E(std::nanf(""));
         std::vector<float> c(kernel::rows * keys), o(static_cast<std::size_t>(kernel::rows * Depth));
         simulated::device::launch(kernel{x.data(), y.data(), z.data(), c.data(), o.data(), hides}, 1);
         const auto at = [](const auto& v, int i) { return static_cast<float>(v[static_cast<std::size_t>(i)]); };
@@ -127,7 +122,7 @@ template <int Depth, bool Simple = true> void check_products() {
             for (int d = 0; d < Depth; ++d) {
                 float sum = 0;
                 for (int j = 0; j < keys; ++j)
-                    if (!hides || i != 21 || j != 3) sum += static_cast<float>(bf16(row[static_cast<std::size_t>(j)])) * at(z, j * Depth + d);
+                    if (!hides || i != 21 || j != 3) sum += static_cast<float>(E(row[static_cast<std::size_t>(j)])) * at(z, j * Depth + d);
                 const float got = at(o, i * Depth + d);
                 wrong_o += got != sum && (got == got || sum == sum);
             }
@@ -153,6 +148,7 @@ TEST_CASE("descriptors: every part has its bits") {
     }
 }
 TEST_CASE("descriptors of a tile lead to what was written there, K-major and MN-major") {
+    check_tile<32, 32>();
     check_tile<64, 32>();
     check_tile<128, 32>();
     check_tile<64, 64>();
@@ -162,55 +158,43 @@ TEST_CASE("descriptors of a tile lead to what was written there, K-major and MN-
     // With lines of 64 and 128 bytes, the permutation is the one that warps read by themselves.
     for (int row = 0; row < 64; ++row)
         for (int chunk = 0; chunk < 8; ++chunk) {
-            CHECK(swizzled_tile<64, 64>::offset(row, chunk) == shared_tile<bf16, 64>::offset(row, chunk));
-            if (chunk < 4) CHECK(swizzled_tile<64, 32>::offset(row, chunk) == shared_tile<bf16, 32>::offset(row, chunk));
+            CHECK(swizzled_tile<bf16, 64, 64>::offset(row, chunk) == shared_tile<bf16, 64>::offset(row, chunk));
+            if (chunk < 4) CHECK(swizzled_tile<bf16, 64, 32>::offset(row, chunk) == shared_tile<bf16, 32>::offset(row, chunk));
         }
 }
 TEST_CASE("two products by warpgroups are what plain loops make of them, and every element is held once") {
-    check_products<32>();
-    check_products<64>();
-    check_products<128>();
-    check_products<128, false>();
+    check_products<bf16, 64, 32>();
+    check_products<bf16, 32, 64>();
+    check_products<bf16, 64, 64>();
+    check_products<bf16, 128, 128>();
+    check_products<fp16, 64, 64>();
+    check_products<fp16, 32, 128>();
 }
-TEST_CASE("attention by warpgroups: scaled products of every size, and negative scales") {
-    for (const sizes& n : all_sizes) check_forward(values(n), [](const auto& o) { return dot<depth>(o.q, o.k) * 0.3f; });
-    check_forward(values({1, 130, 200, 1, 72, 7}), [](const auto& o) { return dot<depth>(o.q, o.k) * -0.1f; });
+TEST_CASE("weights by polynomial are those of the exponential to 1e-4") {
+    double worst = 0;
+    for (float x = 0; x > -126; x -= 0.0137f) worst = std::max(worst, std::abs(exp2_by_polynomial(x) / std::exp2(double{x}) - 1));
+    CHECK(worst < 1e-4);
+    CHECK(worst > 1e-6);
+    CHECK(exp2_by_polynomial(0) <= 1);
+    for (const float x : {-127.0f, -128.0f, -1e30f, -INFINITY}) CHECK(exp2_by_polynomial(x) == 0);
+    CHECK(std::isnan(exp2_by_polynomial(std::nanf(""))));
 }
-TEST_CASE("attention by warpgroups: causal, of every size, with dropout and without") {
-    const auto causal = [](const auto& o) { return where(position<key>() <= position<query>(), dot<depth>(o.q, o.k) / -2.5f, -infinity); };
-    for (const sizes& n : all_sizes) check_forward(values(n), causal);
-    check_forward(values({2, 65, 70, 2, 32, 32}), causal, {0.3, 5, 6});
-    check_forward(values({1, 200, 270, 1, 64, 64}), causal);
-}
-TEST_CASE("attention by warpgroups: a window, rows that see nothing, a bias of which some is -infinity, a soft cap") {
-    const auto window = [](const auto& o) { return where(abs(position<query>() - position<key>()) < 9 && position<query>() != 3, dot<depth>(o.q, o.k) * 0.4f, -infinity); };
-    for (const sizes& n : {sizes{1, 150, 150, 1, 32, 32}, sizes{1, 40, 20, 2, 16, 8}}) check_forward(values(n), window);
-    for (const sizes& n : {sizes{2, 33, 70, 2, 20, 24}, sizes{1, 130, 65, 1, 64, 5}}) {
-        values x(n);
-        for (int i = 0; i < n.queries; ++i) x.bias.data()[i * n.keys + 7 * i % n.keys] = -INFINITY;
-        for (int j = 0; j < n.keys; ++j) x.bias.data()[3 * n.keys + j] = -INFINITY;
-        check_forward(x, [](const auto& o) { return dot<depth>(o.q, o.k) * 0.3f + o.bias; });
-        check_forward(x, [](const auto& o) { return where(o.may, 4 * tanh(dot<depth>(o.q, o.k) / 4), -infinity); }, {0.25, 1, 2});
-    }
-}
-TEST_CASE("attention by warpgroups: padding, and what is not finite behind it and before") {
-    for (const sizes& n : {sizes{3, 5, 70, 2, 32, 16}, sizes{2, 66, 130, 1, 33, 40}, sizes{1, 20, 150, 1, 66, 70}}) {
-        values x(n);
-        const auto padded = [](const auto& o) { return where(position<key>() < o.length && position<key>() != 2, dot<depth>(o.q, o.k) * 0.3f, -infinity); };
-        x.length.data()[0] = n.keys - 9;
-        check_forward(x, padded);
-        const results right = compute(operands<double>(x), padded, {}, false);
-        for (int b = 0; b < n.batches; ++b)
-            for (int j = 0; j < n.keys; ++j)
-                if (j == 2 || j >= x.length.data()[b])
-                    for (int h = 0; h < 2; ++h) {
-                        for (int d = 0; d < n.depth; ++d) x.k(b, j, h, d) = std::nanf("");
-                        for (int c = 0; c < n.value; ++c) x.v(b, h, j, c) = c % 2 ? INFINITY : std::nanf("");
-                    }
+TEST_CASE("attention by warpgroups: stages are used again, whether copies come as late as can be or at once") {
+    for (const sizes& n : {sizes{1, 30, 330, 1, 32, 32}, sizes{1, 300, 30, 1, 16, 64}, sizes{1, 20, 400, 1, 128, 72}}) {
+        const values x(n);
+        const auto window = [](const auto& o) { return where(position<key>() < position<query>() + 100 && position<key>() != 3, dot<depth>(o.q, o.k) * 0.3f, -infinity); };
+        const auto plain = [](const auto& o) { return dot<depth>(o.q, o.k) * 0.3f; };
+        const results right = compute(operands<double>(x), window, {}, true), right_plain = compute(operands<double>(x), plain, {}, true);
         const with_warpgroups has;
-        const results got = compute(operands<bf16>(x), padded, {}, false);
-        CHECK(worst(got.out, right.out) <= 2e-2);
-        CHECK(worst(got.log_sum_exp, right.log_sum_exp) <= 2e-2);
+        for (const bool at_once : {false, true}) {
+            INFO(n << (at_once ? ", at once" : ""));
+            simulated::block::lands_at_once = at_once;
+            simulated::tile_copies::copied = 0;
+            check_close(compute(operands<bf16>(x), window, {}, true), right, 2e-2);
+            check_close(compute(operands<bf16>(x), plain, {}, true), right_plain, 2e-2);
+            CHECK(simulated::tile_copies::copied > 0);
+        }
+        simulated::block::lands_at_once = false;
     }
 }
 TEST_CASE("attention by warpgroups: hidden rows of values are not finite for some warps of a warpgroup alone") {
@@ -223,39 +207,52 @@ TEST_CASE("attention by warpgroups: hidden rows of values are not finite for som
     const with_warpgroups has;
     CHECK(worst(compute(operands<bf16>(x), later, {}, false).out, right.out) <= 2e-2);
 }
-TEST_CASE("attention by warpgroups: ragged batches, and the gradients of what it made") {
-    struct token : axis<> {};
-    struct other : axis<> {};
-    using texts = ragged<batch, token>;
-    const texts lengths{3, 0, 170, 1, 33};
-    heed::tensor<float, texts, head, depth> q(lengths, depth{24}), k(lengths, depth{24}), v(lengths, depth{24});
-    int salt = 0;
-    for (auto* t : {&q, &k, &v}) {
-        ++salt;
-        for (std::ptrdiff_t i = 0; i < t->size(); ++i) t->data()[i] = attention_cases::number(salt, i);
-    }
-    const auto attend = [](const auto& a, const auto& b, const auto& c) {
-        return dot<other>(softmax<other>(where(position<other>() <= position<token>(), dot<depth>(a, rename<token, other>(b)) * 0.4f, -infinity)), rename<token, other>(c));
+TEST_CASE("attention by warpgroups: which operands maps say, and what runs where none does") {
+    const auto bytes_of = [](auto&& statement) {
+        simulated::tile_copies::copied = 0;
+        statement();
+        return simulated::tile_copies::copied;
     };
-    const heed::tensor<float, texts, head, depth> right = attend(q, k, v);
-    const auto there = [](const auto& x) { return cuda::tensor<bf16, texts, head, depth>(eval(as<bf16>(x))); };
-    const cuda::tensor<bf16, texts, head, depth> q2 = there(q), k2 = there(k), v2 = there(v);
     const with_warpgroups has;
-    const cuda::tensor<bf16, texts, head, depth> out = attend(q2, k2, v2);
-    CHECK(worst(to_host(out), {right.data(), right.data() + right.size()}) <= 2e-2);
-
-    const values x({1, 65, 70, 1, 64, 32});
-    const auto causal = [](const auto& o) { return where(position<key>() <= position<query>(), dot<depth>(o.q, o.k) * 0.3f, -infinity); };
-    check_close(compute(operands<bf16>(x), causal, {}, true), compute(operands<double>(x), causal, {}, true), 2e-2);
+    const auto scaled = [](const auto& o) { return dot<depth>(o.q, o.k) * 0.3f; };
+    const operands<bf16> whole(values({1, 5, 70, 1, 32, 64})), askew(values({1, 5, 70, 1, 20, 64})), shared(values({1, 5, 70, 2, 32, 32}));
+    // Two tiles of 64 keys, two heads, depth and values padded to 64: rows, keys and values of 16 bits.
+    const long forward = 2 * 2 * 2 * 64 * 64 * 2, to_queries = forward, to_keys = 2 * 2 * 64 * 64 * 2;
+    CHECK(bytes_of([&] { compute(whole, scaled, {}, false); }) == forward);
+    CHECK(bytes_of([&] { compute(whole, scaled, {}, true); }) == forward + to_queries + to_keys);
+    CHECK(bytes_of([&] { compute(askew, scaled, {}, true); }) == 0);            // lines of 40 bytes
+    CHECK(bytes_of([&] { compute(shared, scaled, {}, true); }) == 2 * (2 * 2 * 2 * 64 * 32 * 2));     // but for keys' gradients: queries in groups
+    const results right = compute(operands<double>(values({1, 5, 70, 1, 20, 64})), scaled, {}, true);
+    check_close(compute(askew, scaled, {}, true), right, 2e-2);
 }
-TEST_CASE("attention by warpgroups: tiles that are ruled out are not loaded; floats do not go this way") {
+TEST_CASE("attention by warpgroups: three axes of problems in any order, and four, which no map says") {
+    struct first : axis<2> {};
+    struct second : axis<3> {};
+    struct third : axis<2> {};
+    const auto check_axes = [&]<class... Axes>(axes<Axes...>, bool mapped) {
+        heed::tensor<float, query, Axes..., depth> q(query{5}, batch{2}, depth{16});
+        heed::tensor<float, Axes..., key, depth> k(batch{2}, key{9}, depth{16}), v(batch{2}, key{9}, depth{16});
+        for (std::ptrdiff_t i = 0; i < q.size(); ++i) q.data()[i] = attention_cases::number(1, i);
+        for (std::ptrdiff_t i = 0; i < k.size(); ++i) k.data()[i] = attention_cases::number(2, i), v.data()[i] = attention_cases::number(3, i);
+        const heed::tensor<float, query, Axes..., depth> right = dot<key>(softmax<key>(dot<depth>(q, k) * 0.5f), v);
+        const cuda::tensor<bf16, query, Axes..., depth> q2 = eval(as<bf16>(q));
+        const cuda::tensor<bf16, Axes..., key, depth> k2 = eval(as<bf16>(k)), v2 = eval(as<bf16>(v));
+        const with_warpgroups has;
+        simulated::tile_copies::copied = 0;
+        const cuda::tensor<bf16, query, Axes..., depth> out = dot<key>(softmax<key>(dot<depth>(q2, k2) * 0.5f), v2);
+        CHECK((simulated::tile_copies::copied > 0) == mapped);
+        CHECK(worst(to_host(out), {right.data(), right.data() + right.size()}) <= 2e-2);
+    };
+    check_axes(axes<first, batch, third>(), true);
+    check_axes(axes<first, batch, second, third>(), false);
+}
+TEST_CASE("attention by warpgroups: tiles that are ruled out are not copied; floats do not go this way") {
     const with_warpgroups has;
     const auto causal = [](const auto& o) { return where(position<key>() <= position<query>(), dot<depth>(o.q, o.k) * 0.3f, -infinity); };
     const values square({1, 256, 256, 1, 32, 32});
-    const operands<bf16> o(square);
-    simulated::block::copies = 0;
-    compute(o, causal, {}, false);
-    // Blocks of 128 rows, tiles of 64 keys; 4 copies a line of depth 32; 2 heads; keys and values.
-    CHECK(simulated::block::copies == 2 * 4 * (256 + 2 * 64 * (2 + 4)));
-    check_close(compute(operands<float>(square), causal, {}, false), compute(operands<double>(square), causal, {}, false), 1e-5);
+    simulated::tile_copies::copied = 0;
+    compute(operands<float>(square), causal, {}, false);
+    CHECK(simulated::tile_copies::copied == 0);
+    compute(operands<bf16>(square), causal, {}, false);
+    CHECK(simulated::tile_copies::copied == 2 * (2 + 4) * 2 * 64 * 32 * 2);          // two heads, blocks of 128 rows, tiles of 64 keys, keys and values
 }

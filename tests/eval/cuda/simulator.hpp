@@ -4,6 +4,7 @@
 // barrier reads what is not there yet, and one that not all threads reach is found.
 #pragma once
 
+#include "simulated_tiles.hpp"
 #include "simulated_warpgroup.hpp"
 
 #include <heed/eval/cuda/backend.hpp>
@@ -88,6 +89,7 @@ struct block_state {
     std::vector<warpgroup_state> warpgroups;
     std::vector<meeting> warpgroups_meet;
     std::vector<char> unpublished;      // threads whose copies came after what they published
+    tile_copies tiles;
     std::byte* shared = nullptr;
     std::size_t shared_bytes = 0;
     index number = 0, blocks = 0;
@@ -115,6 +117,13 @@ struct block {
         return value;
     }
 
+    int uniform(int value) const {
+        const std::uint32_t mine[1] = {static_cast<std::uint32_t>(value)};
+        const auto given = give(mine);
+        for (int i = 0; i < 32; ++i)
+            if (given[i][0] != mine[0]) throw std::logic_error("threads of a warp have different values where all have one");
+        return value;
+    }
     template <int N> void exchange_all(float (&values)[N], int bits) const {
         static_assert(N <= 8);
         const auto given = give(values);
@@ -180,23 +189,51 @@ struct block {
         meet_warpgroup();
         return std::any_of(room, room + heed::cuda::warpgroup, [](bool x) { return x; });
     }
-    template <int C> void warpgroup_begin(float (&)[C][4]) const { group().ready[thread() % heed::cuda::warpgroup] = true; }
-    template <bool Adds, int C> void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) const { begin({c[0], C, Adds, false, {}, a, b}); }
-    template <int C> void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) const { begin({c[0], C, true, true, {a[0], a[1], a[2], a[3]}, 0, b}); }
-    template <int C, class A> void warpgroup_begin(float (&c)[C][4], A&) const { warpgroup_begin(c); }
-    template <int C, class A> void warpgroup_wait(float (&c)[C][4], A&) const { warpgroup_wait(c); }
-    template <int C> void warpgroup_wait(float (&)[C][4]) const {
+    void warpgroup_barrier() const { meet_warpgroup(); }
+    template <int> void keep_registers() const {}
+    template <int> void take_registers() const {}
+    template <class... Registers> void warpgroup_begin(Registers&...) const { group().ready[thread() % heed::cuda::warpgroup] = true; }
+    template <class E, bool Adds, int C> void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) const { begin({c[0], C, Adds, false, number_of<E>, {}, a, b}); }
+    template <class E, int C> void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) const { begin({c[0], C, true, true, number_of<E>, {a[0], a[1], a[2], a[3]}, 0, b}); }
+    void warpgroup_end() const {
         const int mine = thread() % heed::cuda::warpgroup;
-        const auto& begun = group().begun[mine];
+        group().ends[mine].push_back(group().begun[mine].size());
+    }
+    template <int Pending, class... Registers> void warpgroup_wait(Registers&...) const {
+        const int mine = thread() % heed::cuda::warpgroup;
+        auto& begun = group().begun[mine];
+        auto& ends = group().ends[mine];
+        if (begun.size() != (ends.empty() ? 0 : ends.back())) throw std::logic_error("products that no group has are not waited for");
         meet_warpgroup();
-        for (std::size_t i = 0; i < begun.size(); ++i) {
+        const std::size_t groups = ends.size() - std::min<std::size_t>(ends.size(), Pending), done = groups == 0 ? 0 : ends[groups - 1];
+        for (std::size_t i = 0; i < done; ++i) {
             if (begun.size() != group().begun[0].size() || !begun[i].same_as(group().begun[0][i])) throw std::logic_error("threads of a warpgroup begin different products");
             simulated::multiply(group(), {state.shared, state.shared_bytes}, mine, i);
         }
         meet_warpgroup();
-        group().begun[mine].clear();
+        begun.erase(begun.begin(), begun.begin() + static_cast<std::ptrdiff_t>(done));
+        ends.erase(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(groups));
+        for (std::size_t& end : ends) end -= done;
         group().ready[mine] = false;
         meet_warpgroup();
+    }
+
+    /// Copies of tiles. They land when somebody waits for them, as late as can be; or at once, as early as can be.
+    static inline bool lands_at_once = false;
+    void begin(heed::cuda::tile_barrier& b, int threads) const { state.tiles.begin(b, threads); }
+    void arrive(heed::cuda::tile_barrier& b) const { state.tiles.arrive(b); }
+    void arrive_expecting(heed::cuda::tile_barrier& b, int bytes) const { state.tiles.expect(b, bytes), state.tiles.arrive(b); }
+    void wait(heed::cuda::tile_barrier& b, int parity) const {
+        for (int waited = 0; !state.tiles.ended(b, parity); ++waited) {
+            if (waited > 100000) throw std::logic_error("a phase that never ends is waited for");
+            state.all->pass();
+        }
+    }
+    void copy_tile(std::byte* to, const heed::cuda::tile_map& map, const int (&at)[5], heed::cuda::tile_barrier& b) const { state.tiles.copy(tile_of(to, map, at), b, lands_at_once); }
+    void copy_bulk(std::byte* to, const void* from, int bytes, heed::cuda::tile_barrier& b) const {
+        if (bytes % 16 != 0 || reinterpret_cast<std::uintptr_t>(to) % 16 != 0 || reinterpret_cast<std::uintptr_t>(from) % 16 != 0) throw std::logic_error("a bulk copy lies askew");
+        begun_tile t{to, {}, from, static_cast<std::size_t>(bytes)};
+        state.tiles.copy(t, b, lands_at_once);
     }
 
 private:
@@ -204,7 +241,8 @@ private:
     void meet_warpgroup() const { state.warpgroups_meet[static_cast<std::size_t>(thread() / heed::cuda::warpgroup)].come(*state.all); }
     void begin(const begun_product& p) const {
         if (!group().ready[thread() % heed::cuda::warpgroup]) throw std::logic_error("a product of a warpgroup whose registers may not be ready");
-        if (std::any_of(state.unpublished.begin(), state.unpublished.end(), [](char x) { return x; })) throw std::logic_error("a product of a warpgroup reads copies that no thread published");
+        const auto first = state.unpublished.begin() + thread() / heed::cuda::warpgroup * heed::cuda::warpgroup;
+        if (std::any_of(first, first + heed::cuda::warpgroup, [](char x) { return x; })) throw std::logic_error("a product of a warpgroup reads copies that no thread published");
         group().begun[thread() % heed::cuda::warpgroup].push_back(p);
     }
     using gifts = const std::uint32_t (*)[8];
@@ -294,14 +332,20 @@ struct device {
                 current = &launched;
                 state.all = std::make_unique<turns>(Kernel::threads, start_thread);
                 state.all->run();
+                state.tiles.finish();
             }
         }
     }
     static void* take(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{256}); }
+    static inline const void* of_another_device = nullptr;
+    static void check_memory(const void* p) {
+        if (p && p == of_another_device) heed::cuda::throw_other_device(1, 0);
+    }
     static void give_back(void* p) noexcept { ::operator delete(p, std::align_val_t{256}); }
     static heed::cuda::precision floats() { return heed::cuda::thread_precision(); }
     static inline bool warpgroups = false;
     static bool has_warpgroups() { return warpgroups; }
+    static heed::cuda::tile_map map(const heed::cuda::tile_layout& x) { return map_of(x); }
     static std::string name() { return "a simulated GPU"; }
     static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
     static void fill(void* to, int byte, std::size_t bytes) { std::memset(to, byte, bytes); }

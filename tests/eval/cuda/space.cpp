@@ -92,6 +92,18 @@ TEST_CASE("bf16 on a GPU is computed in float") {
     CHECK(back(0, 2) == 9);
 }
 
+TEST_CASE("a tensor of another device is refused, read or written, before anything is written") {
+    cuda::tensor<float, batch, model> x{{1, 2, 3}}, y{{4, 5, 6}};
+    const long before = simulated::device::launches;
+    for (const void* of_another : {x.memory().data, y.memory().data}) {
+        simulated::device::of_another_device = of_another;
+        CHECK_THROWS_WITH(y = 2 * x, "a statement on device 0 meets a tensor of device 1; copy it through the host, or run the statement with device 1 current");
+    }
+    simulated::device::of_another_device = nullptr;
+    CHECK(simulated::device::launches == before);
+    CHECK(float(max<batch, model>(y)) == 6);
+}
+
 TEST_CASE("what a GPU cannot count is refused before anything is written") {
     cuda::on<float> one;
     const cuda::view<float, batch, token> large(&one, batch{1 << 16}, token{(1 << 15) + 1});

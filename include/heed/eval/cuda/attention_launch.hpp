@@ -3,6 +3,7 @@
 
 #include <heed/eval/cuda/attention.hpp>
 #include <heed/eval/cuda/attention_backward.hpp>
+#include <heed/eval/cuda/attention_backward_warpgroup.hpp>
 #include <heed/eval/cuda/attention_elements.hpp>
 #include <heed/eval/cuda/attention_warpgroup.hpp>
 #include <heed/eval/cuda/launch.hpp>
@@ -24,7 +25,7 @@ struct attention_kernels {
     using F = std::conditional_t<std::is_same_v<value_of<T>, double>, double, float>;
     /// Whether kernels on tiles are compiled, and whether others are: where the depth is part of a type, one of them.
     static constexpr bool has_tiles = !std::is_same_v<value_of<T>, double> && Slots::padded <= deepest, has_elements = !has_tiles || Slots::padded == 0;
-    static constexpr bool has_warpgroup_tiles = std::is_same_v<value_of<T>, bf16>;
+    static constexpr bool has_warpgroup_tiles = is_half<T>;
     /// Of a scale without a mask there is one kernel, whatever the slots; of all else, one for each number of slots.
     using tree_type = decltype(scores::of(std::declval<const Tree&>()));
     static constexpr bool plain = std::is_same_v<tree_type, scores::scale> && std::is_same_v<Mask, heed::detail::no_mask>;
@@ -34,13 +35,16 @@ struct attention_kernels {
     const Tree& tree;
     const Mask& mask;
     index rows, keys;                   // of the longest problem
+    index all_rows, all_keys;           // along row axis 0 and the keys, of all sequences of a ragged batch
 
     void forward() const {
         if constexpr (has_tiles) {
             if (fits()) return with_depth([&](auto depth) {
+                const forward_call<T, scores_type> all{call, lines_of_rows(call.q, 1, call.depth), lines_of_keys(call.k, 1, call.depth), lines_of_keys(call.v, call.value[0], call.value[1]),
+                                                       lines_of_rows(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), score(), 0};
                 if constexpr (has_warpgroup_tiles)
-                    if (Device::has_warpgroups()) return launch_forward<attend_warpgroups<T, depth, scores_type>>();
-                launch_forward<attend_tiles<T, Floats, depth, scores_type>>();
+                    if (launch_by_warpgroups<side::keys, attend_warpgroups<T, depth, scores_type>>(all, all.k, all.v, rows)) return;
+                launch_tiles(attend_tiles<T, Floats, depth, scores_type>{all}, rows);
             });
         }
         if constexpr (has_elements) launch_elements(attend_elements<F, Slots, T, Tree, Mask>{{call, tree, mask}, rows}, rows * values());
@@ -54,14 +58,12 @@ struct attention_kernels {
                 const auto q = lines_of_rows(call.q, 1, call.depth), d_out = lines_of_rows(call.d_out, call.value[0], call.value[1]);
                 const auto k = lines_of_keys(call.k, 1, call.depth), v = lines_of_keys(call.v, call.value[0], call.value[1]);
                 const auto dq = lines_of_rows(call.dq, 1, call.depth), dk = lines_of_keys(call.dk, 1, call.depth), dv = lines_of_keys(call.dv, call.value[0], call.value[1]);
-                const weight_drop drop = weight_drop::of(call.drop);
                 const int padded = static_cast<int>(padded_rows());
-                launch_tiles(padded, attend_row_sums<T>::rows, [&](int tiles) { return attend_row_sums<T>{call, line_elements::of(call.out, call.value[0], call.value[1]), d_out.line, sums, tiles}; });
+                launch_tiles(attend_row_sums<T>{call, line_elements::of(call.out, call.value[0], call.value[1]), d_out.line, sums, 0}, padded);
                 return with_depth([&](auto depth) {
-                    using by_rows = attend_backward_tiles<side::rows, T, Floats, depth, scores_type>;
-                    using by_keys = attend_backward_tiles<side::keys, T, Floats, depth, scores_type>;
-                    launch_tiles(rows, by_rows::shape::lines, [&](int tiles) { return by_rows{call, q, d_out, k, v, dq, {}, drop, score(), sums, padded, tiles}; });
-                    launch_tiles(keys, by_keys::shape::lines, [&](int tiles) { return by_keys{call, k, v, q, d_out, dk, dv, drop, score(), sums, padded, tiles}; });
+                    const weight_drop drop = weight_drop::of(call.drop);
+                    launch_backward<side::rows, depth>({call, q, d_out, k, v, dq, {}, drop, score(), sums, padded, 0}, rows);
+                    launch_backward<side::keys, depth>({call, k, v, q, d_out, dk, dv, drop, score(), sums, padded, 0}, keys);
                 });
             }
         }
@@ -91,16 +93,29 @@ private:
             else f(std::integral_constant<int, 128>());
         }
     }
-    template <class Kernel> void launch_forward() const {
-        launch_tiles(rows, Kernel::rows, [&](int tiles) {
-            return Kernel{{{call, lines_of_rows(call.q, 1, call.depth), lines_of_keys(call.k, 1, call.depth), lines_of_keys(call.v, call.value[0], call.value[1]), lines_of_rows(call.out, call.value[0], call.value[1]), weight_drop::of(call.drop), score(), tiles}}};
-        });
+    template <side Lines, int Depth> void launch_backward(const backward_call<Lines, T, scores_type>& all, index lines) const {
+        if constexpr (has_warpgroup_tiles) {
+            constexpr side columns = Lines == side::rows ? side::keys : side::rows;
+            if (launch_by_warpgroups<columns, attend_backward_warpgroups<Lines, T, Depth, scores_type>>(all, all.y, all.h, lines)) return;
+        }
+        launch_tiles(attend_backward_tiles<Lines, T, Floats, Depth, scores_type>{all}, lines);
+    }
+    /// A kernel that copies tiles of two operands; or false, where the device has none, or no map says how these lie.
+    template <side Columns, class Kernel, class Call>
+    bool launch_by_warpgroups(const Call& all, const line_operand<const T>& first, const line_operand<const T>& second, index lines) const {
+        if (!Device::has_warpgroups()) return false;
+        using tile = typename Kernel::column_tile;
+        const index all_columns = Columns == side::rows ? all_rows : all_keys;
+        const tile_plan a = tile_plan::of<tile, Columns>(first, call, all_columns), b = tile_plan::of<tile, Columns>(second, call, all_columns);
+        if (a.fits && b.fits) launch_tiles(Kernel{all, tile_operand::of<Device>(a), tile_operand::of<Device>(b)}, lines);
+        return a.fits && b.fits;
     }
     /// A kernel with a block for each tile of lines of every problem.
-    template <class G> void launch_tiles(index lines, int of_block, G&& kernel) const {
-        const index tiles = (lines + of_block - 1) / of_block, blocks = call.batches() * tiles;
+    template <class Kernel> void launch_tiles(Kernel kernel, index lines) const {
+        const index tiles = (lines + Kernel::lines - 1) / Kernel::lines, blocks = call.batches() * tiles;
         if (blocks >= most_places) throw_too_large(blocks);
-        if (blocks > 0) Device::launch(kernel(static_cast<int>(tiles)), blocks);
+        kernel.tiles = static_cast<int>(tiles);
+        if (blocks > 0) Device::launch(kernel, blocks);
     }
     /// A kernel with a thread for each output of every problem.
     template <class Kernel> void launch_elements(const Kernel& kernel, index of_problem) const { Device::launch_each(kernel, call.batches() * of_problem); }
@@ -126,8 +141,13 @@ struct attention_launch {
     template <class Slots, class T>
     static std::string way_of(const attention_call<T>& call) {
         if (std::is_same_v<value_of<T>, double> || std::max(call.depth, call.value[0] * call.value[1]) > deepest) return "one thread an output";
-        if (std::is_same_v<value_of<T>, bf16>) return Device::has_warpgroups() ? "on tiles of bf16, by warpgroups" : "on tiles of bf16";
-        if (std::is_same_v<value_of<T>, fp16>) return "on tiles of fp16";
+        if constexpr (is_half<T>) {
+            const auto mapped = [&](const auto& m, index outer, index along) {
+                return tile_plan::of<swizzled_tile<value_of<T>, 64, 64>, side::keys>(line_operand<const T>::of(m, call.batch, call.row, call.key, outer, along), call, all_of(call, call.key_offsets, call.key)).fits;
+            };
+            const bool by_warpgroups = Device::has_warpgroups() && mapped(call.k, 1, call.depth) && mapped(call.v, call.value[0], call.value[1]);
+            return std::string("on tiles of ") + (std::is_same_v<value_of<T>, bf16> ? "bf16" : "fp16") + (by_warpgroups ? ", by warpgroups" : "");
+        }
         return Device::floats() == precision::tf32 ? "on tiles of TF32" : "on tiles of float";
     }
 
@@ -136,12 +156,13 @@ private:
     template <class Slots, class T, class Tree, class Mask, class F>
     static void on_device(attention_call<T>& call, Tree& tree, Mask& mask, F&& f) {
         const index rows = longest(call, call.query_offsets, call.row[0]) * call.row[1] * call.row[2], keys = longest(call, call.key_offsets, call.key);
+        const index all_rows = all_of(call, call.query_offsets, call.row[0]), all_keys = all_of(call, call.key_offsets, call.key);
         move_bounds<Device>(tree);
         move_bounds<Device>(mask);
         if (call.ragged()) call.query_offsets = call.key_offsets = Device::bounds(call.query_offsets, call.batch[call.segment_axis] + 1);
         if constexpr (std::is_same_v<value_of<T>, float>)
-            if (Device::floats() == precision::tf32) return f(attention_kernels<Device, precision::tf32, Slots, T, Tree, Mask>{call, tree, mask, rows, keys});
-        f(attention_kernels<Device, precision::exact, Slots, T, Tree, Mask>{call, tree, mask, rows, keys});
+            if (Device::floats() == precision::tf32) return f(attention_kernels<Device, precision::tf32, Slots, T, Tree, Mask>{call, tree, mask, rows, keys, all_rows, all_keys});
+        f(attention_kernels<Device, precision::exact, Slots, T, Tree, Mask>{call, tree, mask, rows, keys, all_rows, all_keys});
     }
     template <class T> static index longest(const attention_call<T>& call, const index* offsets, index plain) {
         if (!call.ragged()) return plain;
@@ -149,6 +170,7 @@ private:
         for (index s = 0; s < call.batch[call.segment_axis]; ++s) most = std::max(most, offsets[s + 1] - offsets[s]);
         return most;
     }
+    template <class T> static index all_of(const attention_call<T>& call, const index* offsets, index plain) { return call.ragged() ? offsets[call.batch[call.segment_axis]] : plain; }
 };
 
 }  // namespace heed::inline HEED_TARGET::cuda

@@ -9,6 +9,9 @@ namespace heed::inline HEED_TARGET::cuda {
 
 using heed::detail::attention_call, heed::detail::attention_memory;
 
+/// What a kernel's lines are, or its columns.
+enum class side { rows, keys };
+
 /// Where a block works: problem and tile. It lies in shared memory: registers are for sums.
 struct attention_problem {
     static constexpr std::size_t room = 128;
@@ -106,16 +109,16 @@ struct line_operand {
     }
 };
 
-/// Begins to load lines first to first + Lines into a tile: zeros from line `end` on, and beyond a line's elements.
+/// Begins to load lines first to first + Lines into a tile, by so many threads that follow one another: zeros from line `end` on, and beyond a line's elements.
 template <int Lines, int Threads, class Tile, class Block, class T, class Step>
 HEED_HOST_DEVICE void load_lines(Block& block, Tile to, const line_operand<const T>& x, const T* begin, int first, int end, Step&& step_to) {
     using tile = Tile;
     using E = value_of<T>;
     static_assert(Threads % tile::chunks == 0 && Lines * tile::chunks % Threads == 0);
-    const int chunk = block.thread() % tile::chunks, column = chunk * tile::per_chunk;
+    const int mine = block.thread() % Threads, chunk = mine % tile::chunks, column = chunk * tile::per_chunk;
     int left = static_cast<int>(x.line.count) - column;
     left = left < 0 ? 0 : left > tile::per_chunk ? tile::per_chunk : left;
-    HEED_ROLL for (int row = block.thread() / tile::chunks; row < Lines; row += Threads / tile::chunks) {
+    HEED_ROLL for (int row = mine / tile::chunks; row < Lines; row += Threads / tile::chunks) {
         const int here = first + row < end ? left : 0;
         const T* const line = begin + (here > 0 ? step_to(first + row) : 0);
         if (x.in_chunks) block.copy_async(to.chunk(row, chunk), line + (here > 0 ? column : 0), here * static_cast<int>(sizeof(E)));

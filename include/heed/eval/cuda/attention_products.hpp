@@ -80,11 +80,12 @@ struct products {
     /// Of what these of a tile's rows hold, that part which is this thread's among so many.
     template <int Rows, int Threads, class Block, class Tile>
     HEED_HOST_DEVICE static bool all_finite(Block& block, Tile y) {
+        constexpr std::uint32_t exponent = std::is_same_v<E, fp16> ? 0x7c000000u : 0x7f800000u;
         bool all = true;
         HEED_ROLL for (int i = block.thread() % Threads; i < Rows * Tile::chunks; i += Threads) {
             struct alignas(16) four { std::uint32_t word[4]; };
             const four bits = *reinterpret_cast<const four*>(y.base + 16 * i);
-            for (int j = 0; j < 4; ++j) all = all && (bits.word[j] & 0x7f800000u) != 0x7f800000u && (!wide || (bits.word[j] & 0x7f80u) != 0x7f80u);
+            for (int j = 0; j < 4; ++j) all = all && (bits.word[j] & exponent) != exponent && (!wide || (bits.word[j] << 16 & exponent) != exponent);
         }
         return all;
     }
@@ -103,12 +104,12 @@ struct products {
                 std::uint32_t bits;
                 if constexpr (wide) {
                     bits = weights[4 * (n / 2 * M + m) + 2 * (n % 2) + h];
-                    bits = e == 1 ? bits & 0xffff0000u : bits << 16;
+                    bits = e == 1 ? bits >> 16 : bits & 0xffffu;
                 } else bits = weights[4 * (n * M + m) + 2 * e + h];
                 if (column_of_w % 8 / 2 != lane % 4) bits = 0;          // one of the four threads of a line has it
                 bits |= block.exchange(bits, 1);
                 bits |= block.exchange(bits, 2);
-                const float weight = float_of(bits);
+                const float weight = number_of(bits);
                 if (!is_hidden_weight(weight)) {
                     HEED_ROLL for (int i = 0; i < 2 * C; ++i) sum[4 * (m * C + i / 2) + 2 * h + i % 2] += weight * static_cast<float>(y.at(column_of_w, column(lane, i / 2, i % 2)));
                 }
@@ -117,6 +118,13 @@ struct products {
     }
 
 private:
+    HEED_HOST_DEVICE static float number_of(std::uint32_t bits) {
+        if constexpr (wide) {
+            E x;
+            x.bits = static_cast<std::uint16_t>(bits);
+            return static_cast<float>(x);
+        } else return float_of(bits);
+    }
     template <class Block> HEED_HOST_DEVICE static void round(Block& block, std::uint32_t (&bits)[4]) {
         if constexpr (!wide) { HEED_UNROLL for (int i = 0; i < 4; ++i) bits[i] = block.rounded(float_of(bits[i])); }
     }

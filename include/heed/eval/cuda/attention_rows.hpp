@@ -17,22 +17,32 @@ struct forward_call {
     line_operand<T> out;
     weight_drop drop;
     Scores scores;
-    int row_tiles;                      // of the longest problem
+    int tiles;                          // of the longest problem
 };
+
+/// 2^x for x <= 0 to 1e-4 of itself, 0 below 2^-127, by a polynomial of the least largest error: as many additions and products as
+/// a GPU does while its special function units do one of its own. Of 1.5 2^23 + 127 + x the lowest bits are the exponent.
+HEED_HOST_DEVICE inline float exp2_by_polynomial(float x) {
+    constexpr float exponents = 12583039.0f;
+    x = x < -127 ? -127.0f : x;
+    const float whole = x + exponents, rest = x - (whole - exponents);
+    return (((0.05517167f * rest + 0.24261113f) * rest + 0.69326097f) * rest + 0.99992806f) * float_of(bits_of(whole) << 23);
+}
 
 /// Where a tile's pairs may be hidden. That no warp has one, all warps of a block know alike.
 enum class hidden_pairs { of_no_warp, of_others_at_most, of_this_warp };
 
-/// The rows of a warp, in M fragments of 16: their softmax so far, over tiles of N fragments of keys, and C of values.
-template <int M, int N, int C>
+/// The rows of a warp, in M fragments of 16: their softmax so far, over tiles of N fragments of keys, and C of values. Where a
+/// quarter of the weights goes by polynomial, the special function units are what a multiprocessor would wait for.
+template <int M, int N, int C, bool QuarterByPolynomial = false>
 struct running_rows {
-    float out[M][C][4] = {}, top[M][2], total[M][2] = {};
+    float out[M][C][4] = {}, top[M][2], total[M][2] = {}, shrink[M][2];
 
     HEED_HOST_DEVICE running_rows() {
         HEED_UNROLL for (int m = 0; m < M; ++m)
             HEED_UNROLL for (int h = 0; h < 2; ++h) top[m][h] = static_cast<float>(negative_infinity());
     }
-    /// Products become weights.
+    /// Products become weights; `out`, which may still be summed, is theirs once it has shrunk.
     template <class Block, class T, class Scores>
     HEED_HOST_DEVICE hidden_pairs weigh(Block& block, const forward_call<T, Scores>& all, const attention_problem& problem, float (&s)[M][N][4], int row0, int key0, bool whole) {
         if (whole && all.scores.scale() >= 0 && !all.drop.drops()) {
@@ -40,6 +50,14 @@ struct running_rows {
             return hidden_pairs::of_no_warp;
         }
         return weigh_each(block, all, problem, s, row0, key0, whole) ? hidden_pairs::of_this_warp : hidden_pairs::of_others_at_most;
+    }
+    template <class Block> HEED_HOST_DEVICE void shrink_out(Block& block) {
+        bool any = false;
+        HEED_UNROLL for (int i = 0; i < 2 * M; ++i) any = any || shrink[i / 2][i % 2] != 1;
+        if (block.vote(any) == 0) return;           // most tiles raise no maximum
+        HEED_UNROLL for (int m = 0; m < M; ++m)
+            HEED_UNROLL for (int c = 0; c < C; ++c)
+                HEED_UNROLL for (int i = 0; i < 4; ++i) out[m][c][i] *= shrink[m][i / 2];
     }
     /// Writes what the rows have come to. column(c): the place of fragment c of this thread's values.
     template <class Block, class T, class Scores, class Column>
@@ -66,23 +84,22 @@ private:
     /// Of a tile that every row sees whole, in scores that are a factor times the product.
     template <class Block>
     HEED_HOST_DEVICE void weigh_whole(Block& block, float scale, float (&s)[M][N][4]) {
-        float shrink[M][2];
         HEED_UNROLL for (int m = 0; m < M; ++m)
             HEED_UNROLL for (int h = 0; h < 2; ++h) {
                 float most = s[m][0][2 * h];
                 HEED_UNROLL for (int n = 0; n < N; ++n)
                     HEED_UNROLL for (int e = 0; e < 2; ++e) most = s[m][n][2 * h + e] > most || most != most ? s[m][n][2 * h + e] : most;
-                const float from = raise(block, m, h, most * scale, shrink[m][h]);
+                const float from = raise(block, m, h, most * scale);
                 float sum = total[m][h] * shrink[m][h];
                 HEED_UNROLL for (int n = 0; n < N; ++n)
                     HEED_UNROLL for (int e = 0; e < 2; ++e) {
                         float& x = s[m][n][2 * h + e];
-                        x = block.exp2(x * scale - from);
+                        x = x * scale - from;
+                        x = QuarterByPolynomial && n % 2 == 1 && e == 1 ? exp2_by_polynomial(x) : block.exp2(x);
                         sum += x;
                     }
                 total[m][h] = sum;
             }
-        shrink_sums(block, shrink);
     }
     /// Of any tile, pair by pair. Whether some pair of the warp is hidden.
     template <class Block, class T, class Scores>
@@ -102,9 +119,8 @@ private:
                         else x = key < problem.keys && score.sees(key) ? score.score(key, x) : static_cast<float>(negative_infinity());
                         most = x > most ? x : most;
                     }
-                float shrink;
-                const float from = raise(block, m, h, most, shrink);
-                float sum = total[m][h] * shrink;
+                const float from = raise(block, m, h, most);
+                float sum = total[m][h] * shrink[m][h];
                 HEED_UNROLL for (int n = 0; n < N; ++n)
                     HEED_UNROLL for (int e = 0; e < 2; ++e) {
                         float& x = s[m][n][2 * h + e];
@@ -114,31 +130,21 @@ private:
                         sum += x;
                     }
                 total[m][h] = sum;
-                HEED_UNROLL for (int c = 0; c < C; ++c)
-                    HEED_UNROLL for (int e = 0; e < 2; ++e) out[m][c][2 * h + e] *= shrink;
                 if (all.drop.drops()) drop_weights(all, problem, s[m], row, h, key0, lane);
             }
         return block.vote(hides) != 0;
     }
-    /// The row's maximum with that of this thread's keys; what is subtracted from scores, and what sums so far are multiplied by.
-    template <class Block> HEED_HOST_DEVICE float raise(Block& block, int m, int h, float most, float& shrink) {
+    /// The row's maximum with that of this thread's keys; what is subtracted from scores.
+    template <class Block> HEED_HOST_DEVICE float raise(Block& block, int m, int h, float most) {
         most = top[m][h] > most || most != most ? top[m][h] : most;
         HEED_UNROLL for (int bits = 1; bits < 4; bits *= 2) {
             const float other = block.exchange(most, bits);
             most = other > most ? other : most;
         }
         const float from = most == static_cast<float>(negative_infinity()) ? 0.0f : most;
-        shrink = block.exp2(top[m][h] - from);
+        shrink[m][h] = block.exp2(top[m][h] - from);
         top[m][h] = most;
         return from;
-    }
-    template <class Block> HEED_HOST_DEVICE void shrink_sums(Block& block, const float (&shrink)[M][2]) {
-        bool any = false;
-        HEED_UNROLL for (int i = 0; i < 2 * M; ++i) any = any || shrink[i / 2][i % 2] != 1;
-        if (block.vote(any) == 0) return;           // most tiles raise no maximum
-        HEED_UNROLL for (int m = 0; m < M; ++m)
-            HEED_UNROLL for (int c = 0; c < C; ++c)
-                HEED_UNROLL for (int i = 0; i < 4; ++i) out[m][c][i] *= shrink[m][i / 2];
     }
     template <class T, class Scores>
     HEED_HOST_DEVICE static void drop_weights(const forward_call<T, Scores>& all, const attention_problem& problem, float (&s)[N][4], int row, int h, int key0, int lane) {

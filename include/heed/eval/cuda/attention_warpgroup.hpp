@@ -1,91 +1,113 @@
-/// Attention forward on GPUs of compute capability 9.0, of bf16: products by four warps together.
+/// Attention forward on GPUs of compute capability 9.0, of bf16 and fp16: warpgroups multiply what one warp brings.
 ///
-/// Queries and keys are K-major matrices in shared memory, values an MN-major one: as lines of depth that follow one another they
-/// are each. Scores become weights in their registers, which are those of a left factor.
+/// A warpgroup has 64 rows. While the weights of one tile of keys are made, the values of the tile before are multiplied; and up to
+/// 256 keys are all brought at once, so that shorter problems wait for nothing but their arrival.
 #pragma once
 
-#include <heed/eval/cuda/attention.hpp>
+#include <heed/eval/cuda/attention_warpgroup_products.hpp>
 
 namespace heed::inline HEED_TARGET::cuda {
 
-/// Rows of Depth elements in shared memory as descriptors name them, with the widest swizzle that has no line cut: side by side as
-/// many panels of lines of 64 elements, or 32, as make a row. It begins at a multiple of 1024 bytes.
-template <int Rows, int Depth>
-struct swizzled_tile {
-    static constexpr int per_chunk = 8, chunks = Depth / per_chunk, width = Depth < 64 ? Depth : 64, line = 2 * width, panel = Rows * line;
-    static constexpr swizzle mode = width == 64 ? swizzle::of_128 : swizzle::of_64;
-    static_assert(line == line_bytes(mode) && Depth % width == 0 && Rows % 16 == 0 && panel % 1024 == 0);
-    std::byte* base;
+/// Where a thread needs few registers, two blocks share a multiprocessor, so that one multiplies while the other makes weights. Scores
+/// that are a product times a factor are simple: they need no registers of their own.
+template <class T, int Depth, class Scores>
+struct attend_warpgroups : forward_call<T, Scores> {
+    using E = value_of<T>;
+    using product = warpgroup_products<E>;
+    static constexpr int groups = 2, lines = 64 * groups, threads = (groups + 1) * warpgroup, keys = Depth >= 64 && Scores::linear ? 128 : 64, blocks_at_once = Depth == 32 && Scores::linear ? 2 : 1;
+    using registers = warpgroup_registers<groups, blocks_at_once>;
+    using query_tile = swizzled_tile<E, 64, Depth>;
+    using column_tile = swizzled_tile<E, keys, Depth>;
+    using ring_type = tile_ring<column_tile>;
+    static constexpr std::size_t shared_bytes = groups * query_tile::bytes + ring_type::bytes + attention_problem::room;
 
-    HEED_HOST_DEVICE static constexpr std::size_t bytes(int) { return static_cast<std::size_t>(Depth / width) * panel; }
-    HEED_HOST_DEVICE static int offset(int row, int chunk) {
-        constexpr int in_panel = width / per_chunk;
-        return chunk / in_panel * panel + static_cast<int>(swizzled(mode, static_cast<std::uint32_t>(row * line + 16 * (chunk % in_panel))));
+    tile_operand key_tiles, value_tiles;
+
+    template <class Block>
+    HEED_HOST_DEVICE void operator()(Block& block) const {
+        if constexpr (has_warpgroup_code()) run(block);
     }
-    HEED_HOST_DEVICE std::byte* chunk(int row, int number) const { return base + offset(row, number); }
-    HEED_HOST_DEVICE bf16& at(int row, int column) const { return reinterpret_cast<bf16*>(chunk(row, column / per_chunk))[column % per_chunk]; }
 
-    /// As a factor whose sum is over depth: the first 16 of it, from a row on that is a multiple of 8. How far on are those of step k.
-    template <class Block> HEED_HOST_DEVICE std::uint64_t by_depth(Block& block, int row) const {
-        return matrix_descriptor{block.shared_address(base + row * line), 16, 8 * line, 0, mode}.bits();
+private:
+    template <class Block>
+    HEED_HOST_DEVICE void run(Block& block) const {
+        const ring_type ring{block.shared() + groups * query_tile::bytes};
+        attention_problem& problem = *reinterpret_cast<attention_problem*>(ring.base + ring_type::bytes);
+        if (block.thread() == 0) {
+            problem = attention_problem(this->call, block.number(), this->tiles);
+            ring.begin(block, problem.rows - problem.tile * lines > 64 ? 8 : 4);
+        }
+        block.barrier();
+        const int rows = block.uniform(problem.rows), first_row = block.uniform(problem.tile) * lines;
+        if (first_row >= rows) return;
+        const int group = block.uniform(block.thread() / warpgroup), group_row = first_row + 64 * group;
+        if (group == groups) {
+            block.template keep_registers<registers::of_bringing>();
+            if (block.uniform(block.thread() / warp) == groups * 4) bring(block, ring, problem, first_row);
+        } else {
+            block.template take_registers<registers::of_multiplying>();
+            if (group_row < rows) attend(block, ring, problem, query_tile{block.shared() + group * query_tile::bytes}, group_row);
+        }
     }
-    HEED_HOST_DEVICE static constexpr int depth_step(int k) { return 16 * k / width * panel + 16 * k % width * 2; }
-    /// As a right factor whose sum is over rows.
-    template <class Block> HEED_HOST_DEVICE std::uint64_t by_rows(Block& block) const { return matrix_descriptor{block.shared_address(base), panel, 8 * line, 0, mode}.bits(); }
-    HEED_HOST_DEVICE static constexpr int row_step(int k) { return 16 * k * line; }
-};
 
-/// Products by warpgroups: each has 64 rows. Where sums leave registers for it, two blocks share a multiprocessor, so that one
-/// multiplies while the other makes weights; else the two warpgroups of a block do. Scores that are a product times a factor are
-/// simple: they need no registers of their own.
-template <int Depth, bool Simple>
-struct warpgroups {
-    using product = products<bf16, precision::exact>;
-    static constexpr int threads = 2 * warpgroup, fragments = 1, rows = 64 * (threads / warpgroup), keys = Depth == 128 && Simple ? 128 : 64, blocks_at_once = Depth <= 64 && Simple ? 2 : 1;
-    using query_tile = swizzled_tile<rows, Depth>;
-    using key_tile = swizzled_tile<keys, Depth>;
-
-    /// Whether the GPU that this is compiled for has the instructions; a launch asks the device itself.
-    HEED_HOST_DEVICE static constexpr bool has_code() {
-#if defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
-        return false;
-#else
-        return true;
-#endif
+    template <class Block>
+    HEED_HOST_DEVICE void bring(Block& block, ring_type ring, const attention_problem& problem, int first_row) const {
+        const int last_row = first_row + lines < problem.rows ? first_row + lines : problem.rows, all_keys = problem.keys;
+        const tile_walk walk([&](int number) {
+            const int key0 = number * keys, key1 = key0 + keys;
+            const auto said = this->scores.of_tile(problem, first_row, last_row, key0, key1 < all_keys ? key1 : all_keys);
+            return said == Scores::verdict::none ? 0 : said == Scores::verdict::some || key1 > all_keys ? 1 : 2;
+        }, block.uniform((all_keys + keys - 1) / keys));
+        const int first_key = static_cast<int>(problem.first_key);
+        ring.bring(block, walk, [&](int i, int number) {
+            key_tiles.copy(block, ring.first(i), problem, first_key + number * keys, ring.full(i));
+            value_tiles.copy(block, ring.second(i), problem, first_key + number * keys, ring.full(i));
+        });
     }
-    /// Products read past what threads themselves see of shared memory.
-    template <class Block> HEED_HOST_DEVICE static void wait_for_copies(Block& block) {
+
+    template <class Block>
+    HEED_HOST_DEVICE void attend(Block& block, ring_type ring, const attention_problem& problem, query_tile queries, int group_row) const {
+        constexpr int N = keys / 8, C = Depth / 8;
+        load_lines<64, warpgroup>(block, queries, this->q, problem.begin(this->call, this->q.memory), group_row, problem.rows, [&](int row) { return problem.step_to_row(this->q.memory, row); });
         block.wait_for_copies();
         block.publish();
+        block.warpgroup_barrier();
+        const int lane = block.thread() % warp, row = group_row + block.thread() % warpgroup / warp * 16;
+        running_rows<1, N, C, Depth <= 64> of_warp;
+        float s[1][N][4];
+        std::uint32_t weights[N / 2][1][4] = {};
+        if (brought_tile now = ring.wait(block, 0); now.there()) {
+            block.warpgroup_begin();
+            product::scores(block, s, queries, ring.first(0));
+            block.warpgroup_end();
+            block.template warpgroup_wait<0>(s[0]);
+            for (int i = 0;; ++i) {
+                const hidden_pairs hidden = of_warp.weigh(block, *this, problem, s, row, now.number() * keys, now.whole());
+                block.template warpgroup_wait<0>(of_warp.out[0], weights);          // of the tile before
+                if (i > 0) ring.release(block, i - 1);
+                of_warp.shrink_out(block);
+                product::left(block, weights, s);
+                const column_tile values = ring.second(i);
+                const bool selects = product::selects(block, values, hidden);
+                if (selects) product::weighted_selecting(block, of_warp.out, weights, values);
+                now = ring.wait(block, i + 1);
+                block.warpgroup_begin(of_warp.out[0], weights);
+                if (!now.there()) {
+                    if (!selects) product::weighted(block, of_warp.out, weights, values);
+                    block.warpgroup_end();
+                    break;
+                }
+                product::scores(block, s, queries, ring.first(i + 1));
+                block.warpgroup_end();
+                if (!selects) product::weighted(block, of_warp.out, weights, values);
+                block.warpgroup_end();
+                if (selects) block.template warpgroup_wait<0>(s[0]);
+                else block.template warpgroup_wait<1>(s[0]);
+            }
+            block.template warpgroup_wait<0>(of_warp.out[0], weights);
+        }
+        of_warp.write(block, *this, problem, row, [&](int c) { return product::column(lane, c); });
     }
-    template <int M, int N, class Block>
-    HEED_HOST_DEVICE static void scores(Block& block, float (&s)[M][N][4], query_tile queries, int line, key_tile all_keys) {
-        const std::uint64_t x = queries.by_depth(block, line / 64 * 64), y = all_keys.by_depth(block, 0);
-        block.warpgroup_begin(s[0]);
-        block.template warpgroup_multiply<false>(s[0], x, y);
-        HEED_UNROLL for (int k = 1; k < Depth / 16; ++k)
-            block.template warpgroup_multiply<true>(s[0], moved(x, query_tile::depth_step(k)), moved(y, key_tile::depth_step(k)));
-        block.warpgroup_wait(s[0]);
-    }
-    template <int M, int N, int C, class Block>
-    HEED_HOST_DEVICE static void weighted(Block& block, float (&o)[M][C][4], const float (&w)[M][N][4], key_tile values, hidden_pairs hidden) {
-        constexpr int steps = N / 2;
-        std::uint32_t a[steps][M][4];
-        HEED_UNROLL for (int k = 0; k < steps; ++k) product::left(block, a[k][0], w, 0, k);
-        // Its four warps go one way: what none of a block's has, no warpgroup asks for.
-        if (hidden != hidden_pairs::of_no_warp && block.any_of_warpgroup(hidden == hidden_pairs::of_this_warp) &&
-            block.any_of_warpgroup(!product::all_finite<keys, warpgroup>(block, values)))
-            return product::template weighted_selecting<M, N>(block, o, a, values);
-        const std::uint64_t y = values.by_rows(block);
-        block.warpgroup_begin(o[0], a);
-        HEED_UNROLL for (int k = 0; k < steps; ++k) block.warpgroup_multiply(o[0], a[k][0], moved(y, key_tile::row_step(k)));
-        block.warpgroup_wait(o[0], a);
-    }
-    HEED_HOST_DEVICE static int column(int lane, int c) { return product::column(lane, c, 0); }
 };
-
-/// Attention by warpgroups: of bf16, where the device has them.
-template <class T, int Depth, class Scores>
-struct attend_warpgroups : attend_forward<T, Scores, warpgroups<Depth, Scores::linear>> {};
 
 }  // namespace heed::inline HEED_TARGET::cuda

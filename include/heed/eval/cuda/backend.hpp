@@ -5,8 +5,11 @@
 ///     name()                           in words, for `explain`
 ///     launch(kernel, blocks)           the kernel on so many blocks, after all that was launched before
 ///     take(bytes), give_back(p)        memory
+///     check_memory(p)                  throws where this is memory that its kernels cannot reach
 ///     copy, fill, from_host, to_host   of bytes; to_host waits
 ///     note()                           where kernels note a fault, which is thrown when the host next waits
+///     has_warpgroups()                 whether warpgroups multiply, and tiles are copied by map
+///     map(layout)                      how an operand lies, for copies of its tiles
 ///     bounds(offsets, count)           the host's bounds of ragged sequences, where kernels can read them
 ///     multiply(product)                one launch of a product by the device's library; false where that has none for it
 ///     copies_from                      operations of a product from which copies of operands for that library pay

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <heed/element.hpp>
-#include <heed/eval/cuda/warpgroup.hpp>
+#include <heed/eval/cuda/tile_copy.hpp>
 #include <heed/shape.hpp>
 
 #include <bit>
@@ -37,7 +37,7 @@ HEED_HOST_DEVICE inline int lowest_bit(std::uint32_t bits) {
 
 #if defined(__CUDACC__)
 /// The block that runs on a GPU.
-struct device_block : device_warpgroups {
+struct device_block : device_warpgroups, device_tile_copies {
     __device__ int thread() const { return static_cast<int>(threadIdx.x); }
     __device__ index number() const { return blockIdx.x; }
     __device__ index blocks() const { return gridDim.x; }
@@ -47,6 +47,8 @@ struct device_block : device_warpgroups {
     __device__ void warp_barrier() const { __syncwarp(); }
     /// The value that the thread of this warp has whose number differs by these bits.
     template <class T> __device__ T exchange(T value, int bits) const { return __shfl_xor_sync(whole_warp, value, bits); }
+    /// A value that all threads of this warp have alike, so that the compiler knows it: where warpgroups multiply, no branch may diverge.
+    __device__ int uniform(int value) const { return __shfl_sync(whole_warp, value, 0); }
     /// Adds to memory that other threads add to as well; of whole numbers alone, whose sums no order changes.
     __device__ void add(std::int32_t& to, std::int32_t what) const { atomicAdd(&to, what); }
     /// The same of several values at once.

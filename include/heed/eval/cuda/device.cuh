@@ -5,7 +5,10 @@
 #include <heed/eval/cuda/product.cuh>
 #include <heed/eval/cuda/stream.cuh>
 
+#include <cudaTypedefs.h>
+
 #include <algorithm>
+#include <cstring>
 
 namespace heed::inline HEED_TARGET::cuda {
 
@@ -31,6 +34,19 @@ template <class Block> __global__ void knows_warpgroups(const Block* block) {
     __shared__ volatile int some;
     some = block != nullptr;
 #endif
+}
+
+/// The driver's function that makes maps, found by the runtime, so that no program need be linked with the driver.
+inline PFN_cuTensorMapEncodeTiled_v12000 map_encoder() {
+    void* found = nullptr;
+    cudaDriverEntryPointQueryResult how;
+#if CUDART_VERSION >= 12050
+    HEED_CUDA(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &how));
+#else
+    HEED_CUDA(cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &found, cudaEnableDefault, &how));
+#endif
+    if (!found) throw device_error("the driver has no cuTensorMapEncodeTiled, which kernels of compute capability 9.0 need");
+    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(found);
 }
 
 template <class Kernel> inline constexpr int blocks_at_once = 1;
@@ -79,6 +95,20 @@ struct device {
         return has;
     }
 
+    static tile_map map(const tile_layout& x) {
+        static const PFN_cuTensorMapEncodeTiled_v12000 encode = detail::map_encoder();
+        static_assert(sizeof(CUtensorMap) == sizeof(tile_map) && alignof(CUtensorMap) <= alignof(tile_map));
+        const cuuint32_t box[5] = {x.box[0], x.box[1], 1, 1, 1}, every[5] = {1, 1, 1, 1, 1};
+        const CUtensorMapSwizzle swizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_SWIZZLE_64B, CU_TENSOR_MAP_SWIZZLE_32B};
+        CUtensorMap made;
+        const CUresult result = encode(&made, CU_TENSOR_MAP_DATA_TYPE_UINT16, 5, const_cast<void*>(x.data), x.sizes.data(), x.steps.data(), box, every, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                                       swizzles[static_cast<unsigned>(x.swizzle)], CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+        if (result != CUDA_SUCCESS) throw device_error("cuTensorMapEncodeTiled: error " + std::to_string(static_cast<int>(result)));
+        tile_map map;
+        std::memcpy(&map, &made, sizeof(map));
+        return map;
+    }
+
     /// "NVIDIA H200, compute capability 9.0"
     static std::string name() {
         require_device();
@@ -101,6 +131,19 @@ struct device {
         }
         check(error, "cudaMallocAsync", place);
         return p;
+    }
+    /// Where the machine has several devices: one works on a thread at a time, and reaches its own memory.
+    static void check_memory(const void* p) {
+        static const int devices = [] {
+            int count = 0;
+            return cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
+        }();
+        if (devices < 2 || !p) return;
+        int here = 0;
+        cudaPointerAttributes memory;
+        HEED_CUDA(cudaGetDevice(&here));
+        HEED_CUDA(cudaPointerGetAttributes(&memory, p));
+        if (memory.type == cudaMemoryTypeDevice && memory.device != here) throw_other_device(memory.device, here);
     }
     static void give_back(void* p) noexcept { cudaFreeAsync(p, stream()); }
     static void copy(void* to, const void* from, std::size_t bytes) { HEED_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream())); }

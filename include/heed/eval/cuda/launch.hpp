@@ -1,6 +1,7 @@
 /// What all launches share: a device with its temporaries, and the bounds of sequences where kernels can read them.
 #pragma once
 
+#include <heed/error.hpp>
 #include <heed/eval/cuda/block.hpp>
 #include <heed/eval/loops.hpp>
 
@@ -12,6 +13,11 @@ namespace heed::inline HEED_TARGET::cuda {
 
 [[noreturn, gnu::cold]] inline void throw_too_large(index places) {
     throw shape_error("a statement of " + std::to_string(places) + " elements; a kernel counts up to 2^31");
+}
+
+[[noreturn, gnu::cold]] inline void throw_other_device(int lives, int runs) {
+    throw device_error("a statement on device " + std::to_string(runs) + " meets a tensor of device " + std::to_string(lives) + "; copy it through the host, or run the statement with device " +
+                       std::to_string(lives) + " current");
 }
 
 /// A tree's bounds of sequences, which the host has, where kernels can read them.
@@ -51,6 +57,7 @@ struct memory_of_device {
     static void release(void* p) noexcept { Device::give_back(p); }
     static void copy(void* to, const void* from, std::size_t bytes) { Device::copy(to, from, bytes); }
     static void zero(void* to, std::size_t bytes) { Device::fill(to, 0, bytes); }
+    static void check(const void* p) { Device::check_memory(p); }
     static void from_host(void* to, const void* from, std::size_t bytes) { Device::from_host(to, from, bytes); }
     static void to_host(void* to, const void* from, std::size_t bytes) { Device::to_host(to, from, bytes); }
 };

@@ -10,10 +10,13 @@
 ///                 bits, to the next; `stride` that from 8 places of K to the next 8.
 #pragma once
 
+#include <heed/bf16.hpp>
+#include <heed/fp16.hpp>
 #include <heed/target.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace heed::inline HEED_TARGET::cuda {
 
@@ -73,8 +76,10 @@ HEED_HOST_DEVICE constexpr std::uint64_t moved(std::uint64_t descriptor, int byt
 #define HEED_NAMES_32 HEED_NAMES_16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define HEED_NAMES_64 HEED_NAMES_32 ", " \
     "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define HEED_REGISTERS_4(c, n) "+f"(c[n][0]), "+f"(c[n][1]), "+f"(c[n][2]), "+f"(c[n][3])
-#define HEED_REGISTERS_16(c, n) HEED_REGISTERS_4(c, n), HEED_REGISTERS_4(c, n + 1), HEED_REGISTERS_4(c, n + 2), HEED_REGISTERS_4(c, n + 3)
+#define HEED_REGISTERS_4(io, c, n) io "f"(c[n][0]), io "f"(c[n][1]), io "f"(c[n][2]), io "f"(c[n][3])
+#define HEED_REGISTERS_16(io, c, n) HEED_REGISTERS_4(io, c, n), HEED_REGISTERS_4(io, c, n + 1), HEED_REGISTERS_4(io, c, n + 2), HEED_REGISTERS_4(io, c, n + 3)
+#define HEED_REGISTERS_32(io, c) HEED_REGISTERS_16(io, c, 0), HEED_REGISTERS_16(io, c, 4)
+#define HEED_REGISTERS_64(io, c) HEED_REGISTERS_32(io, c), HEED_REGISTERS_16(io, c, 8), HEED_REGISTERS_16(io, c, 12)
 
 /// What a block asks of its warpgroups on a GPU. All threads of a warpgroup call alike.
 struct device_warpgroups {
@@ -87,54 +92,70 @@ struct device_warpgroups {
         int any;
         asm volatile("{\n.reg .pred mine, all;\nsetp.ne.s32 mine, %1, 0;\nbarrier.cta.red.or.pred all, %2, 128, mine;\nselp.s32 %0, 1, 0, all;\n}"
             : "=r"(any) : "r"(static_cast<int>(holds)), "r"(1 + static_cast<int>(threadIdx.x) / warpgroup) : "memory");
-        return any != 0;
+        return __shfl_sync(0xffffffffu, any, 0) != 0;       // which the compiler knows to be alike for all
     }
-    /// Before products that are begun next, into these sums: sums and left factors are in their registers.
-    template <int C> __device__ static void warpgroup_begin(float (&c)[C][4]) {
-        hold(c);
+    /// All threads of the warpgroup come here before any goes on.
+    __device__ static void warpgroup_barrier() { asm volatile("barrier.cta.sync %0, 128;" : : "r"(1 + static_cast<int>(threadIdx.x) / warpgroup) : "memory"); }
+    /// Of the block's registers, so many for each thread of this warpgroup from here on: less than it was launched with, or more.
+    template <int Count> __device__ static void keep_registers() {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" : : "n"(Count));
+#endif
+    }
+    template <int Count> __device__ static void take_registers() {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+        asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" : : "n"(Count));
+#endif
+    }
+    /// Before products that are begun next. The sums that they add to, and left factors, are in their registers.
+    template <class... Registers> __device__ static void warpgroup_begin(Registers&... of_products) {
+        (hold(of_products), ...);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
         asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #endif
     }
-    /// The same with left factors in registers: without it, the compiler may make them after the fence.
-    template <int C, int K> __device__ static void warpgroup_begin(float (&c)[C][4], std::uint32_t (&a)[K][1][4]) {
-        hold(a);
-        warpgroup_begin(c);
-    }
-    /// Until the products that were begun are in these sums; before that, nothing of them is read or written.
-    template <int C> __device__ static void warpgroup_wait(float (&c)[C][4]) {
+    /// The products begun since are a group.
+    __device__ static void warpgroup_end() {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-        asm volatile("wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;" ::: "memory");
+        asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 #endif
-        hold(c);
     }
-    template <int C, int K> __device__ static void warpgroup_wait(float (&c)[C][4], std::uint32_t (&a)[K][1][4]) {
-        warpgroup_wait(c);
-        hold(a);
+    /// Until all groups but the last so many are done; these are registers of theirs, of which nothing is read or written before.
+    template <int Pending, class... Registers> __device__ static void warpgroup_wait(Registers&... of_products) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+        asm volatile("wgmma.wait_group.sync.aligned %0;" : : "n"(Pending) : "memory");
+#endif
+        (hold(of_products), ...);
     }
-    /// Begins c = a b, or c += a b, where a is 64 x 16 and b 16 x 8 C, both K-major in shared memory. Warp w of the warpgroup has
-    /// lines 16 w to 16 w + 15 of c, and its threads hold of each 16 x 8 what they hold of one that a warp multiplies.
-    template <bool Adds, int C> __device__ static void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) {
+    /// Begins c = a b, or c += a b, where a is 64 x 16 and b 16 x 8 C of bf16 or fp16, both K-major in shared memory. Warp w of the
+    /// warpgroup has lines 16 w to 16 w + 15 of c, and its threads hold of each 16 x 8 what they hold of one that a warp multiplies.
+    template <class E, bool Adds, int C> __device__ static void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) {
         static_assert(C == 4 || C == 8 || C == 16);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-        if constexpr (C == 4) asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {" HEED_NAMES_16 "}, %16, %17, %18, 1, 1, 0, 0;"
-            : HEED_REGISTERS_16(c, 0) : "l"(a), "l"(b), "n"(int{Adds}) : "memory");
-        else if constexpr (C == 8) asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" HEED_NAMES_32 "}, %32, %33, %34, 1, 1, 0, 0;"
-            : HEED_REGISTERS_16(c, 0), HEED_REGISTERS_16(c, 4) : "l"(a), "l"(b), "n"(int{Adds}) : "memory");
-        else asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" HEED_NAMES_64 "}, %64, %65, %66, 1, 1, 0, 0;"
-            : HEED_REGISTERS_16(c, 0), HEED_REGISTERS_16(c, 4), HEED_REGISTERS_16(c, 8), HEED_REGISTERS_16(c, 12) : "l"(a), "l"(b), "n"(int{Adds}) : "memory");
+#define HEED_MULTIPLY(E, io, adds) \
+        if constexpr (C == 4) asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." E "." E " {" HEED_NAMES_16 "}, %16, %17, " adds ", 1, 1, 0, 0;" : HEED_REGISTERS_16(io, c, 0) : "l"(a), "l"(b) : "memory"); \
+        else if constexpr (C == 8) asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32." E "." E " {" HEED_NAMES_32 "}, %32, %33, " adds ", 1, 1, 0, 0;" : HEED_REGISTERS_32(io, c) : "l"(a), "l"(b) : "memory"); \
+        else asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." E "." E " {" HEED_NAMES_64 "}, %64, %65, " adds ", 1, 1, 0, 0;" : HEED_REGISTERS_64(io, c) : "l"(a), "l"(b) : "memory")
+        if constexpr (std::is_same_v<E, bf16>) {
+            if constexpr (Adds) { HEED_MULTIPLY("bf16", "+", "1"); } else { HEED_MULTIPLY("bf16", "=", "0"); }
+        } else {
+            if constexpr (Adds) { HEED_MULTIPLY("f16", "+", "1"); } else { HEED_MULTIPLY("f16", "=", "0"); }
+        }
+#undef HEED_MULTIPLY
 #endif
     }
     /// Begins c += a b, where each warp has 16 lines of a in registers, as for a product by itself, and b is MN-major.
-    template <int C> __device__ static void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) {
+    template <class E, int C> __device__ static void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) {
         static_assert(C == 4 || C == 8 || C == 16);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-        if constexpr (C == 4) asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {" HEED_NAMES_16 "}, {%16, %17, %18, %19}, %20, 1, 1, 1, 1;"
-            : HEED_REGISTERS_16(c, 0) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b) : "memory");
-        else if constexpr (C == 8) asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" HEED_NAMES_32 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;"
-            : HEED_REGISTERS_16(c, 0), HEED_REGISTERS_16(c, 4) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b) : "memory");
-        else asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" HEED_NAMES_64 "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 1;"
-            : HEED_REGISTERS_16(c, 0), HEED_REGISTERS_16(c, 4), HEED_REGISTERS_16(c, 8), HEED_REGISTERS_16(c, 12) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b) : "memory");
+#define HEED_FACTORS : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b) : "memory"
+#define HEED_MULTIPLY(E) \
+        if constexpr (C == 4) asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." E "." E " {" HEED_NAMES_16 "}, {%16, %17, %18, %19}, %20, 1, 1, 1, 1;" : HEED_REGISTERS_16("+", c, 0) HEED_FACTORS); \
+        else if constexpr (C == 8) asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32." E "." E " {" HEED_NAMES_32 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;" : HEED_REGISTERS_32("+", c) HEED_FACTORS); \
+        else asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." E "." E " {" HEED_NAMES_64 "}, {%64, %65, %66, %67}, %68, 1, 1, 1, 1;" : HEED_REGISTERS_64("+", c) HEED_FACTORS)
+        if constexpr (std::is_same_v<E, bf16>) { HEED_MULTIPLY("bf16"); } else { HEED_MULTIPLY("f16"); }
+#undef HEED_MULTIPLY
+#undef HEED_FACTORS
 #endif
     }
 
@@ -153,6 +174,8 @@ private:
 #undef HEED_NAMES_64
 #undef HEED_REGISTERS_4
 #undef HEED_REGISTERS_16
+#undef HEED_REGISTERS_32
+#undef HEED_REGISTERS_64
 #endif
 
 }  // namespace heed::inline HEED_TARGET::cuda
