@@ -2,7 +2,9 @@
 #include <heed/cuda.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <string>
 #include <vector>
 
 using namespace heed;
@@ -14,8 +16,10 @@ struct token : axis<> {};
 struct key   : axis<> {};
 struct model : axis<256> {};
 struct inner : axis<1024> {};
-struct head  : axis<8> {};
-struct depth : axis<32> {};
+template <int Depth> struct head_of : axis<Depth == 32 ? 8 : 1024 / Depth> {};
+template <int Depth> struct depth_of : axis<Depth> {};
+using head = head_of<32>;
+using depth = depth_of<32>;
 
 class event {
 public:
@@ -89,6 +93,29 @@ template <class T> double product_rate(const char* name, cuda::precision how) {
 void time_row(const char* name, double seconds) { std::printf("%-58s %10.1f us\n", name, 1e6 * seconds); }
 
 template <class T> using feed_encoder = nn::transformer_encoder<T, token, model, head, depth, inner, nn::gelu_by_tanh>;
+
+/// Attention of bf16 and its gradients, every token with every other, or with those before it.
+template <int Depth> void attention_rows(batch batches, token tokens, bool causal, double half) {
+    using head = head_of<Depth>;
+    using depth = depth_of<Depth>;
+    cuda::tensor<bf16, batch, token, head, depth> q(batches, tokens), o(batches, tokens), d_o(batches, tokens), dq(batches, tokens);
+    cuda::tensor<bf16, batch, key, head, depth> k(batches, key{tokens.value}), v(batches, key{tokens.value}), dk, dv;
+    cuda::tensor<float, batch, token, head> log_sum_exp;
+    q = as<bf16>(broadcast<batch, head>(sigmoid(0.01 * position<depth>() - 0.02 * position<token>())));
+    k = as<bf16>(broadcast<batch, head>(sigmoid(0.02 * position<depth>() - 0.01 * position<key>())));
+    v = as<bf16>(broadcast<batch, head>(sigmoid(0.03 * position<depth>() - 0.03 * position<key>())));
+    d_o = q;
+    const double pairs = static_cast<double>(batches.value) * head::extent * tokens.value * tokens.value * (causal ? 0.5 : 1), flops = 4.0 * Depth * pairs;
+    const auto rows = [&](const auto& scores) {
+        const auto name = [&](const char* what) { return std::string(what) + ", " + std::to_string(head::extent) + " heads of " + std::to_string(Depth) + ", " + std::to_string(tokens.value) + " tokens" + (causal ? ", causal" : ""); };
+        compute_row(name("attention").c_str(), flops, median_seconds([&] { o = dot<key>(softmax<key>(scores), v); }), half);
+        attention_forward<key>(scores, v, o, log_sum_exp);
+        compute_row(name("its gradients").c_str(), 2.5 * flops, median_seconds([&] { attention_backward<key>(scores, v, o, log_sum_exp, d_o, dq, dk, dv); }), half);
+    };
+    const auto scaled = dot<depth>(q, k) * (1 / std::sqrt(static_cast<float>(Depth)));
+    if (causal) rows(where(position<key>() <= position<token>(), scaled, -infinity));
+    else rows(scaled);
+}
 
 /// The encoder's forward, statement by statement and as a graph; its training step.
 void encoder_rows(batch batches, token tokens) {
@@ -172,19 +199,13 @@ int main() try {
         const cuda::use_precision use(cuda::precision::tf32);
         compute_row("h = x w, TF32", 2 * rows * 256 * 1024, median_seconds([&] { h = dot<model>(x, w); }), tf32);
     }
-    {
-        cuda::tensor<bf16, batch, token, head, depth> q(batches, tokens), o(batches, tokens);
-        cuda::tensor<bf16, batch, key, head, depth> k(batches, key{256}), v(batches, key{256});
-        q = as<bf16>(broadcast<batch, token, head, depth>(0.5f)), k = as<bf16>(broadcast<batch, key, head, depth>(0.25f)), v = as<bf16>(broadcast<batch, key, head, depth>(1.0f));
-        const auto scores = dot<depth>(q, k) / 5.65685f;
-        const double flops = 4.0 * 256 * 8 * 256 * 256 * 32;
-        compute_row("attention, bf16, 8 heads of 32", flops, median_seconds([&] { o = dot<key>(softmax<key>(scores), v); }), half);
-        cuda::tensor<bf16, batch, token, head, depth> dq, d_o = o;
-        cuda::tensor<bf16, batch, key, head, depth> dk, dv;
-        cuda::tensor<float, batch, token, head> log_sum_exp;
-        attention_forward<key>(scores, v, o, log_sum_exp);
-        compute_row("its gradients", 2.5 * flops, median_seconds([&] { attention_backward<key>(scores, v, o, log_sum_exp, d_o, dq, dk, dv); }), half);
-    }
+    attention_rows<32>(batches, tokens, false, half);
+    std::printf("\nAttention, bf16, 16384 tokens in all, 16 heads of 64 or 8 of 128\n");
+    for (const int length : {2048, 4096, 16384})
+        for (const bool causal : {false, true}) {
+            attention_rows<64>(batch{16384 / length}, token{length}, causal, half);
+            attention_rows<128>(batch{16384 / length}, token{length}, causal, half);
+        }
     std::printf("\nThe feed encoder: batch 256, token 256, model 256, 8 heads of 32, hidden 1024, 2 layers\n");
     encoder_rows(batches, tokens);
     return 0;

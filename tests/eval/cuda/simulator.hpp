@@ -105,6 +105,7 @@ struct block {
     void add(std::int32_t& to, std::int32_t what) const { to += what; }
     bool claim(int& flag) const { return std::exchange(flag, 1) == 0; }
     std::byte* shared() const { return state.shared; }
+    static int not_kept(int value) { return value; }
     void barrier() const { state.meet.come(*state.all); }
     void warp_barrier() const { own().meet.come(*state.all); }
     template <class T> T exchange(T value, int bits) const {

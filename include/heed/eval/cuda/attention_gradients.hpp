@@ -126,7 +126,6 @@ struct backward_call {
         } else {
             HEED_UNROLL for (int n = 0; n < N; ++n)
                 HEED_UNROLL for (int e = 0; e < 2; ++e) {
-                    block.warp_barrier();           // one column after another: registers are for sums
                     const int column = 8 * n + fragment::column(lane, e), row = column0 + column;
                     const auto score = scores.row(problem, clamped(row));
                     const row_sums sum = column_sums[column];

@@ -48,7 +48,7 @@ struct products {
     template <int M, int N, int C, class Block, int Depth>
     HEED_HOST_DEVICE static void weighted(Block& block, float (&o)[M][C][4], const float (&w)[M][N][4], shared_tile<E, Depth> y, bool hides) {
         static_assert(8 * C == Depth && C % 2 == 0);
-        const int lane = block.thread() % warp;
+        const int lane = wide ? block.thread() % warp : block.not_kept(block.thread() % warp);
         std::uint32_t a[steps<N>][M][4];
         HEED_UNROLL for (int k = 0; k < steps<N>; ++k)
             HEED_UNROLL for (int m = 0; m < M; ++m) left(block, a[k][m], w, m, k);

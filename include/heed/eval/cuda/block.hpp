@@ -41,6 +41,12 @@ struct device_block : device_warpgroups, device_tile_copies {
     __device__ int thread() const { return static_cast<int>(threadIdx.x); }
     __device__ index number() const { return blockIdx.x; }
     __device__ index blocks() const { return gridDim.x; }
+    /// A value that nothing computed from it outlives: what depends on it is computed where it is used, again and again, so that
+    /// registers are for sums.
+    __device__ static int not_kept(int value) {
+        asm volatile("" : "+r"(value));
+        return value;
+    }
     /// All threads of the block come here before any goes on.
     __device__ void barrier() const { __syncthreads(); }
     /// The same of the threads of a warp.
