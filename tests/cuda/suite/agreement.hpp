@@ -1,31 +1,7 @@
-// Holds what a GPU makes of a case against the reference, twice: the second time must give the same bits.
+// Cases on the GPU.
 #pragma once
 
 #include <heed/cuda.hpp>
 
-#include <catch2/catch.hpp>
-
-#include "../../eval/compare.hpp"
+#include "../../eval/cuda/device_agreement.hpp"
 #include "../../eval/cuda/product_cases.hpp"
-
-template <class T, template <class> class Operands = cases::operands>
-struct gpu_agreement {
-    std::vector<Operands<T>> here;
-    std::vector<Operands<heed::cuda::on<T>>> there;
-    gpu_agreement() {
-        for (const cases::sizes& n : cases::all_sizes) here.emplace_back(n), there.emplace_back(n);
-    }
-    template <class Expression>
-    void operator()(const char* name, Expression expression) {
-        INFO(name);
-        for (std::size_t i = 0; i < here.size(); ++i) {
-            INFO(here[i].n);
-            const auto expected = heed::reference::eval(expression(here[i]));
-            std::remove_cvref_t<decltype(expected)> once, again;
-            once = expression(there[i]);
-            again = expression(there[i]);
-            CHECK(cases::worst(once, expected) <= cases::tolerance<typename decltype(once)::value_type>);
-            CHECK(cases::same_bits(once, again));
-        }
-    }
-};

@@ -1,7 +1,7 @@
 #include "agreement.hpp"
 
 TEST_CASE("the GPU computes what the reference computes: elementwise") {
-    gpu_agreement<float> check;
+    device_agreement<float> check;
     cases::arithmetic(check);
     cases::functions(check);
     cases::conditions(check);

@@ -1,6 +1,6 @@
 #include "agreement.hpp"
 
 TEST_CASE("the GPU computes what the reference computes: ragged batches") {
-    gpu_agreement<float> check;
+    device_agreement<float> check;
     cases::ragged_batches(check);
 }

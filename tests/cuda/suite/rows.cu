@@ -1,7 +1,7 @@
 #include "agreement.hpp"
 
 TEST_CASE("the GPU computes what the reference computes: rows") {
-    gpu_agreement<float> check;
+    device_agreement<float> check;
     cases::reductions(check);
     cases::rows(check);
 }

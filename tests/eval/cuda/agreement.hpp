@@ -1,27 +1,12 @@
-// Holds what the kernels of a GPU make of a case, run on the host, against the reference.
+// Cases on the simulated GPU, which is slow: those of few tokens.
 #pragma once
 
 #include "simulator.hpp"
 
 #include "../agreement.hpp"
+#include "device_agreement.hpp"
 
 template <class T, template <class> class Operands = cases::operands>
-struct device_agreement {
-    std::vector<Operands<T>> here;
-    std::vector<Operands<heed::cuda::on<T>>> there;
-    device_agreement() {
-        for (const cases::sizes& n : cases::all_sizes)
-            if (n.tokens < 60) here.emplace_back(n), there.emplace_back(n);
-    }
-    template <class Expression>
-    void operator()(const char* name, Expression expression) {
-        INFO(name);
-        for (std::size_t i = 0; i < here.size(); ++i) {
-            INFO(here[i].n);
-            const auto expected = heed::reference::eval(expression(here[i]));
-            std::remove_cvref_t<decltype(expected)> computed;
-            computed = expression(there[i]);
-            CHECK(cases::worst(computed, expected) <= cases::tolerance<typename decltype(computed)::value_type>);
-        }
-    }
+struct simulated_agreement : device_agreement<T, Operands> {
+    simulated_agreement() : device_agreement<T, Operands>(60) {}
 };

@@ -7,11 +7,11 @@
 using simulated::device;
 
 TEMPLATE_TEST_CASE("a GPU computes what the reference computes: contractions", "", float, double) {
-    device_agreement<TestType> check;
+    simulated_agreement<TestType> check;
     cases::contractions(check);
 }
 TEST_CASE("a GPU computes what the reference computes: epilogues") {
-    device_agreement<float, cases::product_operands> check;
+    simulated_agreement<float, cases::product_operands> check;
     cases::epilogues(check);
     cases::finished_products(check);
     cases::unfinished_products(check);
