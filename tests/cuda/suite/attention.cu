@@ -52,7 +52,6 @@ struct attention_problem {
     }
 };
 
-
 template <class T, int N> void check_attention(int batches, int queries, int keys, int heads) {
     INFO("batch " << batches << ", query " << queries << ", key " << keys << ", head " << heads << ", depth " << N);
     attention_problem<N> here(batches, queries, keys, heads);
@@ -95,9 +94,12 @@ template <class T> void check_shapes() {
     check_attention<T, 64>(1, 130, 130, 3);
     check_attention<T, 64>(1, 65, 191, 2);
     check_attention<T, 128>(1, 100, 100, 1);
+    check_attention<T, 32>(1, 500, 700, 2);             // more keys, and rows, than are brought at once
+    check_attention<T, 128>(1, 400, 300, 1);
 }
 
 }  // namespace
 
 TEST_CASE("attention of floats on the GPU") { check_shapes<float>(); }
 TEST_CASE("attention of bf16 on the GPU") { check_shapes<bf16>(); }
+TEST_CASE("attention of fp16 on the GPU") { check_shapes<fp16>(); }

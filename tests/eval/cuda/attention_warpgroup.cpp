@@ -85,7 +85,8 @@ struct two_products {
         product::left(block, weights, s);
         if (product::selects(block, v, !hides ? hidden_pairs::of_no_warp : hidden ? hidden_pairs::of_this_warp : hidden_pairs::of_others_at_most)) product::weighted_selecting(block, sum, weights, v);
         else {
-            block.warpgroup_begin(sum[0], weights);
+            block.warpgroup_ready(sum[0], weights);
+            block.warpgroup_begin();
             product::weighted(block, sum, weights, v);
             block.warpgroup_end();
         }

@@ -194,11 +194,13 @@ struct block {
     void warpgroup_barrier() const { meet_warpgroup(); }
     template <int> void keep_registers() const {}
     template <int> void take_registers() const {}
-    template <class... Registers> void warpgroup_begin(Registers&...) const { group().ready[thread() % heed::cuda::warpgroup] = true; }
+    template <class... Registers> void warpgroup_ready(Registers&...) const {}
+    void warpgroup_begin() const { group().ready[thread() % heed::cuda::warpgroup] = true; }
     template <class E, bool Adds, int C> void warpgroup_multiply(float (&c)[C][4], std::uint64_t a, std::uint64_t b) const { begin({c[0], C, Adds, false, number_of<E>, {}, a, b}); }
     template <class E, int C> void warpgroup_multiply(float (&c)[C][4], const std::uint32_t (&a)[4], std::uint64_t b) const { begin({c[0], C, true, true, number_of<E>, {a[0], a[1], a[2], a[3]}, 0, b}); }
     void warpgroup_end() const {
         const int mine = thread() % heed::cuda::warpgroup;
+        group().ready[mine] = false;
         group().ends[mine].push_back(group().begun[mine].size());
     }
     template <int Pending, class... Registers> void warpgroup_wait(Registers&...) const {
@@ -216,7 +218,6 @@ struct block {
         begun.erase(begun.begin(), begun.begin() + static_cast<std::ptrdiff_t>(done));
         ends.erase(ends.begin(), ends.begin() + static_cast<std::ptrdiff_t>(groups));
         for (std::size_t& end : ends) end -= done;
-        group().ready[mine] = false;
         meet_warpgroup();
     }
 

@@ -90,19 +90,20 @@ private:
                     if constexpr (!of_rows) product::weighted_selecting(block, to_g, p_left, h_tile);
                 }
                 now = ring.wait(block, i + 1);
-                block.warpgroup_begin(to_x[0], to_g[0], p_left, ds_left);
+                block.warpgroup_ready(to_x[0], to_g[0], p_left, ds_left);
                 if (!now.there()) {
                     if (!selects) weighted(block, to_x, ds_left, y_tile, to_g, p_left, h_tile);
-                    block.warpgroup_end();
                     break;
                 }
+                block.warpgroup_begin();
                 product::scores(block, p, x_lines, ring.first(i + 1));
                 product::scores(block, ds, g_lines, ring.second(i + 1));
                 block.warpgroup_end();
-                if (!selects) weighted(block, to_x, ds_left, y_tile, to_g, p_left, h_tile);
-                block.warpgroup_end();
                 if (selects) block.template warpgroup_wait<0>(p[0], ds[0]);
-                else block.template warpgroup_wait<1>(p[0], ds[0]);
+                else {
+                    weighted(block, to_x, ds_left, y_tile, to_g, p_left, h_tile);
+                    block.template warpgroup_wait<1>(p[0], ds[0]);
+                }
             }
             block.template warpgroup_wait<0>(to_x[0], to_g[0], p_left, ds_left);
         }
@@ -113,8 +114,10 @@ private:
 
     template <class Block, int C, int D, int K>
     HEED_HOST_DEVICE static void weighted(Block& block, float (&to_x)[1][C][4], const std::uint32_t (&ds)[K][1][4], column_tile y_tile, float (&to_g)[1][D][4], const std::uint32_t (&p)[K][1][4], column_tile h_tile) {
+        block.warpgroup_begin();
         product::weighted(block, to_x, ds, y_tile);
         if constexpr (!of_rows) product::weighted(block, to_g, p, h_tile);
+        block.warpgroup_end();
     }
 };
 

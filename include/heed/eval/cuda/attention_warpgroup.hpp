@@ -91,18 +91,25 @@ private:
                 const bool selects = product::selects(block, values, hidden);
                 if (selects) product::weighted_selecting(block, of_warp.out, weights, values);
                 now = ring.wait(block, i + 1);
-                block.warpgroup_begin(of_warp.out[0], weights);
+                block.warpgroup_ready(of_warp.out[0], weights);
                 if (!now.there()) {
-                    if (!selects) product::weighted(block, of_warp.out, weights, values);
-                    block.warpgroup_end();
+                    if (!selects) {
+                        block.warpgroup_begin();
+                        product::weighted(block, of_warp.out, weights, values);
+                        block.warpgroup_end();
+                    }
                     break;
                 }
+                block.warpgroup_begin();
                 product::scores(block, s, queries, ring.first(i + 1));
                 block.warpgroup_end();
-                if (!selects) product::weighted(block, of_warp.out, weights, values);
-                block.warpgroup_end();
                 if (selects) block.template warpgroup_wait<0>(s[0]);
-                else block.template warpgroup_wait<1>(s[0]);
+                else {
+                    block.warpgroup_begin();
+                    product::weighted(block, of_warp.out, weights, values);
+                    block.warpgroup_end();
+                    block.template warpgroup_wait<1>(s[0]);
+                }
             }
             block.template warpgroup_wait<0>(of_warp.out[0], weights);
         }

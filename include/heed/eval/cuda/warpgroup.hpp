@@ -107,9 +107,11 @@ struct device_warpgroups {
         asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" : : "n"(Count));
 #endif
     }
-    /// Before products that are begun next. The sums that they add to, and left factors, are in their registers.
-    template <class... Registers> __device__ static void warpgroup_begin(Registers&... of_products) {
-        (hold(of_products), ...);
+    /// From here on, what products will add to and their left factors are in these registers. It stands before all that are begun while
+    /// others are under way: registers that move between them would make them wait for one another.
+    template <class... Registers> __device__ static void warpgroup_ready(Registers&... of_products) { (hold(of_products), ...); }
+    /// Right before the first product of a group.
+    __device__ static void warpgroup_begin() {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
         asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #endif
