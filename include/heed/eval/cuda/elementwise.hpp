@@ -53,15 +53,7 @@ struct elementwise {
         lowered::target<T> to = target;
         t.template seek<C::lane>(c.at, c.row);
         to.template seek<C::lane>(c.at, c.row);
-        const index apart = C::dense ? 1 : to.stride[C::lane];
-        C::store(to.here + at * apart, apart, as_stored(t.template get<C>(lowered::spot{at, C::width, nullptr})));
-    }
-
-private:
-    template <class V> HEED_HOST_DEVICE static auto as_stored(V v) {
-        if constexpr (is_mask<T>) return C::to_mask(v);
-        else if constexpr (is_integer<T>) return C::to_integer(v);
-        else return C::to_floating(v);
+        store_tree<C>(t, to, at, static_cast<const pack<typename C::scalar, C::width>*>(nullptr));
     }
 };
 

@@ -157,4 +157,16 @@ struct lanes {
 };
 #undef HEED_EACH
 
+/// What a tree comes to at a place along C's lane, written where its target has sought.
+template <class C, class T, class Tree, class F>
+HEED_HOST_DEVICE void store_tree(const Tree& tree, const lowered::target<T>& to, index at, const pack<F, C::width>* reduced) {
+    index apart = 1;
+    if constexpr (!C::dense && C::lane < lowered::most_slots) apart = to.stride[C::lane];
+    T* const p = to.here + at * apart;
+    const auto v = tree.template get<C>(lowered::spot{at, C::width, reduced});
+    if constexpr (is_mask<T>) C::store(p, apart, C::to_mask(v));
+    else if constexpr (is_integer<T>) C::store(p, apart, C::to_integer(v));
+    else C::store(p, apart, C::to_floating(v));
+}
+
 }  // namespace heed::inline HEED_TARGET::cuda

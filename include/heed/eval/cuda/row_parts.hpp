@@ -90,7 +90,7 @@ struct add_row_parts : row_statement<Shape, Tree, T> {
         lowered::target<T> to = this->target;
         t.template seek<lowered::no_lane>(c.at, c.row);
         to.template seek<lowered::no_lane>(c.at, c.row);
-        write_row<C>(t, to, 0, reduced);
+        store_tree<C>(t, to, 0, reduced);
     }
 };
 

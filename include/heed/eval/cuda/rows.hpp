@@ -46,18 +46,17 @@ struct row_statement {
     Tree tree;
     lowered::target<T> target;
     int same_as[reductions + 1];
-};
 
-template <class C, class T, class Tree, class F>
-HEED_HOST_DEVICE void write_row(const Tree& tree, const lowered::target<T>& to, index at, const pack<F, C::width>* reduced) {
-    const auto v = tree.template get<C>(lowered::spot{at, C::width, reduced});
-    index apart = 1;
-    if constexpr (!C::dense && C::lane < lowered::most_slots) apart = to.stride[C::lane];
-    T* const p = to.here + at * apart;
-    if constexpr (is_mask<T>) C::store(p, apart, C::to_mask(v));
-    else if constexpr (is_integer<T>) C::store(p, apart, C::to_integer(v));
-    else C::store(p, apart, C::to_floating(v));
-}
+    /// reduced[k] = value(reduction k) for those that repeat no earlier one, in their order.
+    template <class V, class Value> HEED_HOST_DEVICE void reduce(Tree& t, V (&reduced)[reductions + 1], Value&& value) const {
+        bool done[reductions + 1] = {};
+        t.reductions([&](auto& r) {
+            constexpr int k = std::remove_cvref_t<decltype(r)>::number;
+            if (!done[k]) reduced[k] = same_as[k] == k ? value(r) : reduced[same_as[k]];
+            done[k] = true;
+        });
+    }
+};
 
 /// Rows whose lanes run along them. C's width divides the innermost slot.
 template <class C, class Shape, class Tree, class T>
@@ -79,17 +78,11 @@ struct program_by_rows : row_statement<Shape, Tree, T> {
         const index places = count_from<Shape::outer, Shape::last + 1>(this->l, c);
         Tree t = this->tree;
         V reduced[Tree::reduction_count + 1] = {};
-        bool done[Tree::reduction_count + 1] = {};
-        t.reductions([&](auto& r) {
-            using R = std::remove_cvref_t<decltype(r)>;
-            using op = typename R::operation;
-            constexpr int k = R::number;
-            if (done[k]) return;
-            done[k] = true;
-            if (this->same_as[k] != k) { reduced[k] = reduced[this->same_as[k]]; return; }
+        this->reduce(t, reduced, [&](auto& r) -> V {
+            using op = typename std::remove_cvref_t<decltype(r)>::operation;
             if constexpr (std::is_same_v<op, operations::once>) {
                 r.x.template seek<C::lane>(c.at, c.row);
-                reduced[k] = r.x.template get<C>(lowered::spot{0, C::width, reduced});
+                return r.x.template get<C>(lowered::spot{0, C::width, reduced});
             } else {
                 V sum(op::identity);
                 for (index i = threads_of.rank; i < places; i += team) {
@@ -99,7 +92,7 @@ struct program_by_rows : row_statement<Shape, Tree, T> {
                 F all = sum.value[0];
                 for (int i = 1; i < C::width; ++i) all = op::combine(pack<F, 1>(all), pack<F, 1>(sum.value[i])).value[0];
                 all = threads_of.template combine<op>(all);
-                reduced[k] = op::finish(V(all), static_cast<double>(places) * C::width);
+                return op::finish(V(all), static_cast<double>(places) * C::width);
             }
         });
         lowered::target<T> to = this->target;
@@ -107,7 +100,7 @@ struct program_by_rows : row_statement<Shape, Tree, T> {
             for (index i = threads_of.rank; i < places; i += team) {
                 const index at = go_to(t, i, c);
                 to.template seek<C::lane>(c.at, c.row);
-                write_row<C>(t, to, at, reduced);
+                store_tree<C>(t, to, at, reduced);
             }
         } else if (threads_of.rank == 0) {
             using one = lanes<F, C::lane>;
@@ -116,7 +109,7 @@ struct program_by_rows : row_statement<Shape, Tree, T> {
             c.at[C::lane] = 0;
             t.template seek<C::lane>(c.at, c.row);
             to.template seek<lowered::no_lane>(c.at, c.row);
-            write_row<one>(t, to, 0, alone);
+            store_tree<one>(t, to, 0, alone);
         }
     }
 
@@ -148,18 +141,12 @@ struct program_by_columns : row_statement<Shape, Tree, T> {
         const index lane = c.at[C::lane], places = inside ? count_from<Shape::outer, Shape::last + 1>(this->l, c) : 0;
         Tree t = this->tree;
         V reduced[Tree::reduction_count + 1] = {};
-        bool done[Tree::reduction_count + 1] = {};
-        t.reductions([&](auto& r) {
-            using R = std::remove_cvref_t<decltype(r)>;
-            using op = typename R::operation;
-            constexpr int k = R::number;
-            if (done[k]) return;
-            done[k] = true;
-            if (this->same_as[k] != k) { reduced[k] = reduced[this->same_as[k]]; return; }
+        this->reduce(t, reduced, [&](auto& r) -> V {
+            using op = typename std::remove_cvref_t<decltype(r)>::operation;
             if constexpr (std::is_same_v<op, operations::once>) {
-                if (!inside) return;
+                if (!inside) return V(F(0));
                 r.x.template seek<C::lane>(c.at, c.row);
-                reduced[k] = r.x.template get<C>(lowered::spot{lane, 1, reduced});
+                return r.x.template get<C>(lowered::spot{lane, 1, reduced});
             } else {
                 V sum(op::identity);
                 for (index i = first; i < places; i += down) {
@@ -171,14 +158,14 @@ struct program_by_columns : row_statement<Shape, Tree, T> {
                 block.barrier();
                 for (int d = 0; d < down; ++d) sum = d == 0 ? V(sums[column]) : op::combine(sum, V(sums[d * across + column]));
                 block.barrier();
-                reduced[k] = op::finish(sum, static_cast<double>(places));
+                return op::finish(sum, static_cast<double>(places));
             }
         });
         lowered::target<T> to = this->target;
         const auto write = [&] {
             t.template seek<C::lane>(c.at, c.row);
             to.template seek<C::lane>(c.at, c.row);
-            write_row<C>(t, to, lane, reduced);
+            store_tree<C>(t, to, lane, reduced);
         };
         if constexpr (Shape::writes_inner) {
             for (index i = first; i < places; i += down) {
