@@ -24,7 +24,7 @@ HEED_HOST_DEVICE constexpr bool has_warpgroup_code() {
 template <int Groups, int BlocksAtOnce>
 struct warpgroup_registers {
     static constexpr int launched = 65536 / (BlocksAtOnce * (Groups + 1) * warpgroup) / 8 * 8, of_bringing = 24, of_multiplying = ((Groups + 1) * launched - of_bringing) / Groups / 8 * 8;
-    static_assert(of_bringing < launched && of_multiplying <= 240 + 8);
+    static_assert(of_bringing < launched && of_multiplying <= 240);
 };
 
 /// Rows of Depth elements of 16 bits in shared memory as descriptors and maps name them, with the widest swizzle that has no line
