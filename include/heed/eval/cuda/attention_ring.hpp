@@ -20,10 +20,11 @@ HEED_HOST_DEVICE constexpr bool has_warpgroup_code() {
 }
 
 /// Registers of a thread that brings tiles, and of one that multiplies, in a block of so many warpgroups that multiply and one that
-/// brings; 65,536 are a multiprocessor's, and a launch gives all threads alike, in steps of 8.
+/// brings, 24 or more; 65,536 are a multiprocessor's, a launch gives all threads alike, in steps of 8, and what it gave is all in use.
 template <int Groups, int BlocksAtOnce>
 struct warpgroup_registers {
-    static constexpr int launched = 65536 / (BlocksAtOnce * (Groups + 1) * warpgroup) / 8 * 8, of_bringing = 24, of_multiplying = ((Groups + 1) * launched - of_bringing) / Groups / 8 * 8;
+    static constexpr int launched = 65536 / (BlocksAtOnce * (Groups + 1) * warpgroup) / 8 * 8, of_multiplying = ((Groups + 1) * launched - 24) / Groups / 8 * 8,
+                         of_bringing = (Groups + 1) * launched - Groups * of_multiplying;
     static_assert(of_bringing < launched && of_multiplying <= 240);
 };
 
@@ -74,7 +75,7 @@ struct tile_plan {
             p.layout.steps[static_cast<std::size_t>(1 + taken)] = bytes(x.memory.batch[i]);
             p.axis[taken++] = i;
         }
-        p.fits = x.line.dense() && p.layout.fits();
+        p.fits = x.line.dense() && (lines <= 1 || step > 0) && p.layout.fits();
         return p;
     }
 };

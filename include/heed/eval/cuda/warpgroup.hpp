@@ -90,12 +90,16 @@ struct device_warpgroups {
     /// Whether something holds for any thread of the warpgroup, which meets here.
     __device__ static bool any_of_warpgroup(bool holds) {
         int any;
-        asm volatile("{\n.reg .pred mine, all;\nsetp.ne.s32 mine, %1, 0;\nbarrier.cta.red.or.pred all, %2, 128, mine;\nselp.s32 %0, 1, 0, all;\n}"
-            : "=r"(any) : "r"(static_cast<int>(holds)), "r"(1 + static_cast<int>(threadIdx.x) / warpgroup) : "memory");
+#define HEED_ANY(barrier) asm volatile("{\n.reg .pred mine, all;\nsetp.ne.s32 mine, %1, 0;\nbarrier.cta.red.or.pred all, " barrier ", 128, mine;\nselp.s32 %0, 1, 0, all;\n}" : "=r"(any) : "r"(static_cast<int>(holds)) : "memory")
+        if (is_first()) HEED_ANY("1"); else HEED_ANY("2");
+#undef HEED_ANY
         return __shfl_sync(0xffffffffu, any, 0) != 0;       // which the compiler knows to be alike for all
     }
     /// All threads of the warpgroup come here before any goes on.
-    __device__ static void warpgroup_barrier() { asm volatile("barrier.cta.sync %0, 128;" : : "r"(1 + static_cast<int>(threadIdx.x) / warpgroup) : "memory"); }
+    __device__ static void warpgroup_barrier() {
+        if (is_first()) asm volatile("barrier.cta.sync 1, 128;" ::: "memory");
+        else asm volatile("barrier.cta.sync 2, 128;" ::: "memory");
+    }
     /// Of the block's registers, so many for each thread of this warpgroup from here on: less than it was launched with, or more.
     template <int Count> __device__ static void keep_registers() {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -162,6 +166,9 @@ struct device_warpgroups {
     }
 
 private:
+    /// Of the two warpgroups of a block that multiply, each has a barrier of its own, its number in the instruction: one in a register
+    /// takes all sixteen.
+    __device__ static bool is_first() { return __shfl_sync(0xffffffffu, static_cast<int>(threadIdx.x), 0) < warpgroup; }
     /// No reading or writing of these registers moves past this.
     template <int C> __device__ static void hold(float (&c)[C][4]) {
         HEED_UNROLL for (int i = 0; i < 4 * C; ++i) asm volatile("" : "+f"(c[i / 4][i % 4]) :: "memory");
