@@ -27,7 +27,7 @@ std::unique_ptr<learner> make_learner(model_kind kind, const model_shape& shape)
 #if defined(FEED_CUDA)
     return make_cuda_learner(kind, shape);
 #else
-    throw heed::device_error("this feed was built without CUDA: nvcc 12.4 or newer was not found then.");
+    throw heed::device_error("this feed was built without CUDA: no GPU was there then, or no nvcc 12.4 or newer.");
 #endif
 }
 
